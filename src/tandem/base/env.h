@@ -1,0 +1,62 @@
+// The outside world: files and clocks. Everything that touches a disk or asks the time goes
+// through an Env, so that tests run in memory and can make the n-th write fail
+// (memory_env.h). Paths are UTF-8 with '/' between parts.
+//
+// Errors: kNotFound where there is nothing at a path, kPermissionDenied, kResourceExhausted
+// (disk full, file over the limit), kUnavailable for the rest; messages name the path.
+// Implementations are safe to use from many threads.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tandem/base/status.h"
+
+namespace tandem {
+
+struct FileInfo {
+  std::string name;       // last part of the path
+  bool is_directory = false;
+  uint64_t bytes = 0;     // 0 for directories
+};
+
+class Env {
+ public:
+  virtual ~Env() = default;
+
+  // The whole file; kResourceExhausted where it is longer than max_bytes.
+  virtual Result<std::string> ReadFile(
+      const std::string& path,
+      uint64_t max_bytes = std::numeric_limits<uint64_t>::max()) const = 0;
+  // Creates or replaces the file and has it on disk (fsync) before it returns.
+  virtual Status WriteFile(const std::string& path, std::string_view bytes) = 0;
+  virtual Result<FileInfo> Stat(const std::string& path) const = 0;
+  // What the directory holds, sorted by name.
+  virtual Result<std::vector<FileInfo>> ListDirectory(const std::string& path) const = 0;
+  // With all its parents; fine where it already is.
+  virtual Status CreateDirectory(const std::string& path) = 0;
+  // Atomic; the parent directory is synced, so that the new name survives a crash.
+  virtual Status Rename(const std::string& from, const std::string& to) = 0;
+  // A file, or a directory with all that is in it; fine where nothing is.
+  virtual Status RemoveAll(const std::string& path) = 0;
+
+  virtual int64_t UnixSeconds() const = 0;
+  // Never goes back; its zero is arbitrary.
+  virtual int64_t MonotonicNanos() const = 0;
+
+  // The real one of this machine.
+  static Env& Posix();
+};
+
+// "a/b" from "a" and "b"; an absolute or empty side is kept as it is.
+std::string JoinPath(std::string_view directory, std::string_view name);
+// "a/b" of "a/b/c"; "." where there is no '/'.
+std::string ParentPath(std::string_view path);
+
+// Writes path.tmp and renames it: a reader sees the old file or the new one, never a part.
+Status WriteFileAtomically(Env& env, const std::string& path, std::string_view bytes);
+
+}  // namespace tandem
