@@ -3,7 +3,9 @@
 // (memory_env.h). Paths are UTF-8 with '/' between parts.
 //
 // Errors: kNotFound where there is nothing at a path, kPermissionDenied, kResourceExhausted
-// (disk full, file over the limit), kUnavailable for the rest; messages name the path.
+// (disk full, file over the limit), kFailedPrecondition (a directory where a file is needed or
+// the other way round, a directory that is not empty), kInvalidArgument (a path that can name
+// nothing), kUnavailable for the rest; messages name the path.
 // Implementations are safe to use from many threads.
 #pragma once
 
@@ -18,9 +20,9 @@
 namespace tandem {
 
 struct FileInfo {
-  std::string name;       // last part of the path
+  std::string name;  // last part of the path
   bool is_directory = false;
-  uint64_t bytes = 0;     // 0 for directories
+  uint64_t bytes = 0;  // 0 for directories
 };
 
 class Env {
@@ -29,9 +31,9 @@ class Env {
 
   // The whole file; kResourceExhausted where it is longer than max_bytes.
   virtual Result<std::string> ReadFile(
-      const std::string& path,
-      uint64_t max_bytes = std::numeric_limits<uint64_t>::max()) const = 0;
-  // Creates or replaces the file and has it on disk (fsync) before it returns.
+      const std::string& path, uint64_t max_bytes = std::numeric_limits<uint64_t>::max()) const = 0;
+  // Creates or replaces the file and has it and its name on disk (fsync) before it returns. The
+  // directory must exist. On an error the file may hold a part of the bytes.
   virtual Status WriteFile(const std::string& path, std::string_view bytes) = 0;
   virtual Result<FileInfo> Stat(const std::string& path) const = 0;
   // What the directory holds, sorted by name.
@@ -40,7 +42,8 @@ class Env {
   virtual Status CreateDirectory(const std::string& path) = 0;
   // Atomic; the parent directory is synced, so that the new name survives a crash.
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
-  // A file, or a directory with all that is in it; fine where nothing is.
+  // A file, or a directory with all that is in it; fine where nothing is. Links are removed, not
+  // followed. Refuses "/", "." and "..".
   virtual Status RemoveAll(const std::string& path) = 0;
 
   virtual int64_t UnixSeconds() const = 0;
@@ -56,7 +59,13 @@ std::string JoinPath(std::string_view directory, std::string_view name);
 // "a/b" of "a/b/c"; "." where there is no '/'.
 std::string ParentPath(std::string_view path);
 
+// What every Env refuses with kInvalidArgument: no path at all, or one with a NUL byte; and for
+// RemoveAll also a path that ends in "/" alone, "." or "..".
+Status CheckPath(std::string_view path);
+Status CheckRemovable(std::string_view path);
+
 // Writes path.tmp and renames it: a reader sees the old file or the new one, never a part.
+// One writer for each path at a time.
 Status WriteFileAtomically(Env& env, const std::string& path, std::string_view bytes);
 
 }  // namespace tandem

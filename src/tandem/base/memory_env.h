@@ -1,13 +1,18 @@
 // An Env in memory, for tests: starts empty, its clock stands still until advanced, and the
 // n-th change of the file system from now can be made to fail. Thread-safe.
+//
+// Paths, errors and what renames may replace are those of the Posix one; relative paths live
+// under ".", which like "/" always exists. ".." is a name like any other.
 #pragma once
 
 #include <map>
-#include <mutex>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tandem/base/env.h"
+#include "tandem/base/thread_annotations.h"
 
 namespace tandem {
 
@@ -27,19 +32,23 @@ class MemoryEnv final : public Env {
 
   // The n-th change from now (1 is the next) and every one after it answers
   // kResourceExhausted "no space left"; a failing WriteFile leaves half of its bytes, as a
-  // full disk does. n = 0 ends that.
+  // full disk does. n = 0 ends that. A call that has nothing to change is not counted.
   void FailFromChange(int n);
   void AdvanceSeconds(int64_t seconds);
 
  private:
-  Status CountChange(const std::string& path);
+  bool HasDirectory(const std::string& normal) const TANDEM_REQUIRES(mutex_);
+  bool IsEmptyDirectory(const std::string& normal) const TANDEM_REQUIRES(mutex_);
+  Status CheckParent(std::string_view what, const std::string& normal) const
+      TANDEM_REQUIRES(mutex_);
+  Status CountChange(const std::string& path) TANDEM_REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
-  std::map<std::string, std::string> files_;
-  std::map<std::string, bool> directories_;
-  int changes_until_failure_ = 0;
-  bool failing_ = false;
-  int64_t seconds_ = 1'000'000'000;
+  mutable Mutex mutex_;
+  std::map<std::string, std::string> files_ TANDEM_GUARDED_BY(mutex_);
+  std::set<std::string> directories_ TANDEM_GUARDED_BY(mutex_);
+  int changes_until_failure_ TANDEM_GUARDED_BY(mutex_) = 0;
+  bool failing_ TANDEM_GUARDED_BY(mutex_) = false;
+  int64_t seconds_ TANDEM_GUARDED_BY(mutex_) = 1'000'000'000;
 };
 
 }  // namespace tandem

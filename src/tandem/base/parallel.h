@@ -25,11 +25,13 @@ struct ShardPlan {
 ShardPlan PlanShards(size_t n, size_t min_rows, size_t max_shards);
 
 // A fixed set of threads. Run may be called from one thread at a time; a Run inside a Run is
-// not allowed. Each of its threads sets OpenMP's thread count to 1 (see thread_init).
+// not allowed. A program whose linear algebra uses OpenMP passes a thread_init that sets its
+// thread count to 1.
 class Workers {
  public:
-  // threads >= 1 counts the calling thread too: Workers(1) starts none. thread_init, where
-  // given, is called once on every started thread and once on the constructing one.
+  // threads counts the calling thread too: Workers(1) starts none, and 0 is taken as 1.
+  // thread_init, where given, is called once on every started thread and once on the constructing
+  // one.
   explicit Workers(size_t threads, const std::function<void()>& thread_init = {});
   ~Workers();
   Workers(const Workers&) = delete;

@@ -20,9 +20,9 @@ enum class StatusCode : int {
   kOk = 0,
   kCancelled = 1,
   kUnknown = 2,
-  kInvalidArgument = 3,     // the caller's request or configuration is wrong
+  kInvalidArgument = 3,  // the caller's request or configuration is wrong
   kDeadlineExceeded = 4,
-  kNotFound = 5,            // a file, user, item, version or signature that is not there
+  kNotFound = 5,  // a file, user, item, version or signature that is not there
   kAlreadyExists = 6,
   kPermissionDenied = 7,
   kResourceExhausted = 8,   // a bound was reached: size, memory, queue
@@ -30,9 +30,9 @@ enum class StatusCode : int {
   kAborted = 10,
   kOutOfRange = 11,
   kUnimplemented = 12,
-  kInternal = 13,           // a defect of this program
-  kUnavailable = 14,        // try again later
-  kDataLoss = 15,           // bytes that do not decode or do not match their checksum
+  kInternal = 13,     // a defect of this program
+  kUnavailable = 14,  // try again later
+  kDataLoss = 15,     // bytes that do not decode or do not match their checksum
 };
 
 // "INVALID_ARGUMENT" for kInvalidArgument, and so on.
@@ -69,10 +69,10 @@ class [[nodiscard]] Status {
 std::ostream& operator<<(std::ostream& out, const Status& status);
 
 // One named constructor for each code in use; the parts are concatenated.
-#define TANDEM_DEFINE_ERROR(Name)                                        \
-  template <typename... Parts>                                           \
-  Status Name##Error(const Parts&... parts) {                            \
-    return Status(StatusCode::k##Name, StrCat(parts...));                \
+#define TANDEM_DEFINE_ERROR(Name)                         \
+  template <typename... Parts>                            \
+  Status Name##Error(const Parts&... parts) {             \
+    return Status(StatusCode::k##Name, StrCat(parts...)); \
   }
 TANDEM_DEFINE_ERROR(Cancelled)
 TANDEM_DEFINE_ERROR(InvalidArgument)
@@ -92,9 +92,10 @@ TANDEM_DEFINE_ERROR(DataLoss)
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                // NOLINT(google-explicit-constructor)
-  Result(Status status) : status_(std::move(status)) {         // NOLINT(google-explicit-constructor)
-    if (status_.ok()) status_ = InternalError("a Result was made from an OK Status without a value");
+  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
+    if (status_.ok())
+      status_ = InternalError("a Result was made from an OK Status without a value");
   }
 
   bool ok() const { return value_.has_value(); }
@@ -127,10 +128,10 @@ void Result<T>::Checked() const {
 }  // namespace tandem
 
 // Leaves the function with the error, if there is one.
-#define TANDEM_RETURN_IF_ERROR(expression)                    \
-  do {                                                        \
-    ::tandem::Status tandem_status_ = (expression);           \
-    if (!tandem_status_.ok()) return tandem_status_;          \
+#define TANDEM_RETURN_IF_ERROR(expression)           \
+  do {                                               \
+    ::tandem::Status tandem_status_ = (expression);  \
+    if (!tandem_status_.ok()) return tandem_status_; \
   } while (false)
 
 #define TANDEM_CONCAT_INNER_(a, b) a##b
