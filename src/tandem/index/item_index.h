@@ -1,0 +1,36 @@
+// The seam of retrieval: which k items have the largest inner product with a query?
+//
+// Items are rows 0..n-1 of d floats. Immutable and safe to search from many threads.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "tandem/base/status.h"
+
+namespace tandem::index {
+
+// Per search; both fields change results.
+struct SearchOptions {
+  int64_t k = 10;
+  // For query i, item rows that must not be found, ascending. Empty: nothing is left out;
+  // otherwise one list for each query. Rows outside of 0..n-1 are passed over.
+  std::span<const std::span<const int32_t>> exclude;
+};
+
+class ItemIndex {
+ public:
+  virtual ~ItemIndex() = default;
+
+  // queries [q, d] -> ids [q, k] and scores [q, k], best first, ties by smaller row. Where fewer
+  // than k items are left, the ids that are missing are -1 and their scores -infinity.
+  // kInvalidArgument: k < 1, spans of other sizes than these, a query that is not finite.
+  virtual Status Search(std::span<const float> queries, const SearchOptions& options,
+                        std::span<int32_t> ids, std::span<float> scores) const = 0;
+  // Whether Search always finds the true k best: only then may ranks be counted from its scores.
+  virtual bool is_exact() const = 0;
+  virtual int64_t size() const = 0;
+  virtual int64_t dimension() const = 0;
+};
+
+}  // namespace tandem::index

@@ -1,0 +1,104 @@
+// The conformance suite of ItemIndex: every implementation against NaiveIndex. Numbers are
+// small multiples of 1/8, so that every sum is exact and ties are true ties in every order.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "tandem/base/rng.h"
+#include "tandem/index/exact_index.h"
+#include "tandem/index/naive_index.h"
+
+namespace tandem::index {
+namespace {
+
+std::vector<float> Eighths(size_t n, int64_t range, Rng& rng) {
+  std::vector<float> values(n);
+  for (float& x : values) {
+    const auto step = static_cast<int64_t>(rng.UniformInt(static_cast<uint64_t>(2 * range + 1)));
+    x = static_cast<float>(step - range) / 8;
+  }
+  return values;
+}
+
+std::vector<std::vector<int32_t>> RandomLists(size_t lists, int64_t n, double share, Rng& rng) {
+  std::vector<std::vector<int32_t>> all(lists);
+  for (auto& list : all) {
+    for (int32_t item = 0; item < n; ++item) {
+      if (static_cast<double>(rng.UniformFloat()) < share) list.push_back(item);
+    }
+  }
+  return all;
+}
+
+void ExpectEqualToNaive(std::span<const float> rows, std::span<const float> queries, int64_t d,
+                        int64_t k, const std::vector<std::vector<int32_t>>& lists) {
+  const auto n = static_cast<int64_t>(rows.size()) / d;
+  const NaiveIndex naive(rows, d);
+  const auto exact = ExactIndex::Create(rows, n, d).value();
+  const size_t q = queries.size() / static_cast<size_t>(d);
+  const std::vector<std::span<const int32_t>> exclude(lists.begin(), lists.end());
+  SearchOptions options;
+  options.k = k;
+  options.exclude = exclude;
+  const size_t room = q * static_cast<size_t>(k);
+  std::vector<int32_t> want_ids(room), ids(room);
+  std::vector<float> want_scores(room), scores(room);
+  ASSERT_TRUE(naive.Search(queries, options, want_ids, want_scores).ok());
+  const Status status = exact->Search(queries, options, ids, scores);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(ids, want_ids);
+  EXPECT_EQ(scores, want_scores);
+}
+
+TEST(ExactIndex, EqualsTheNaiveRankingForRandomShapes) {
+  Rng rng(7);
+  for (int round = 0; round < 150; ++round) {
+    const auto n = static_cast<int64_t>(rng.UniformInt(700));
+    const auto d = static_cast<int64_t>(1 + rng.UniformInt(40));
+    const auto k = static_cast<int64_t>(1 + rng.UniformInt(30));
+    const int64_t range = 1 + static_cast<int64_t>(rng.UniformInt(16));  // small: many ties
+    const std::vector<float> rows = Eighths(static_cast<size_t>(n * d), range, rng);
+    const std::vector<float> queries = Eighths(static_cast<size_t>(3 * d), range, rng);
+    SCOPED_TRACE(StrCat("n ", n, " d ", d, " k ", k));
+    ExpectEqualToNaive(rows, queries, d, k, {});
+    ExpectEqualToNaive(rows, queries, d, k, RandomLists(3, n, 0.3, rng));
+  }
+}
+
+TEST(ExactIndex, PadsWhereExclusionsLeaveFewerThanK) {
+  const std::vector<float> rows = {1, 2, 3};
+  const std::vector<float> query = {1};
+  ExpectEqualToNaive(rows, query, 1, 5, {{0, 2}});
+  ExpectEqualToNaive(rows, query, 1, 2, {{0, 1, 2}});
+}
+
+TEST(ExactIndex, ZerosDuplicatesAndNegativeScoresAreRankedByRow) {
+  ExpectEqualToNaive(std::vector<float>(600, 0.0F), std::vector<float>{1, 1}, 2, 4, {});
+  ExpectEqualToNaive(std::vector<float>(600, 1.0F), std::vector<float>{-1, -1}, 2, 4, {});
+}
+
+TEST(ExactIndex, RefusesWhatIsNotFiniteAndNamesTheRow) {
+  std::vector<float> rows = {1, 2, 3, 4};
+  rows[2] = std::numeric_limits<float>::quiet_NaN();
+  const Status status = ExactIndex::Create(rows, 2, 2).status();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("item 1"), std::string::npos) << status;
+}
+
+TEST(ExactIndex, RefusesShapesThatDoNotFit) {
+  const std::vector<float> rows = {1, 2, 3, 4};
+  EXPECT_FALSE(ExactIndex::Create(rows, 3, 2).ok());
+  EXPECT_FALSE(ExactIndex::Create(rows, 2, 0).ok());
+  const auto index = ExactIndex::Create(rows, 2, 2).value();
+  std::vector<int32_t> ids(1);
+  std::vector<float> scores(1);
+  const std::vector<float> query = {1, 2};
+  EXPECT_FALSE(index->Search(query, {.k = 0}, ids, scores).ok());
+  EXPECT_FALSE(index->Search(query, {.k = 2}, ids, scores).ok());
+  EXPECT_FALSE(index->Search(rows, {.k = 1}, ids, scores).ok());
+}
+
+}  // namespace
+}  // namespace tandem::index

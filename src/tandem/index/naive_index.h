@@ -1,0 +1,56 @@
+// The reference of every index: all scores in double, one sort. Slow and plainly right; tests
+// compare with it.
+#pragma once
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "tandem/index/item_index.h"
+
+namespace tandem::index {
+
+class NaiveIndex final : public ItemIndex {
+ public:
+  // rows [n, d], d >= 1.
+  NaiveIndex(std::span<const float> rows, int64_t d) : rows_(rows.begin(), rows.end()), d_(d) {}
+
+  Status Search(std::span<const float> queries, const SearchOptions& options,
+                std::span<int32_t> ids, std::span<float> scores) const override {
+    const auto d = static_cast<size_t>(d_);
+    const auto k = static_cast<size_t>(options.k);
+    for (size_t q = 0; q * d < queries.size(); ++q) {
+      std::vector<std::pair<double, int32_t>> ranking;  // negative score, item
+      for (size_t i = 0; i * d < rows_.size(); ++i) {
+        const auto item = static_cast<int32_t>(i);
+        if (!options.exclude.empty() &&
+            std::binary_search(options.exclude[q].begin(), options.exclude[q].end(), item)) {
+          continue;
+        }
+        double score = 0;
+        for (size_t j = 0; j < d; ++j) {
+          score += static_cast<double>(queries[q * d + j]) * static_cast<double>(rows_[i * d + j]);
+        }
+        ranking.emplace_back(-score, item);
+      }
+      std::sort(ranking.begin(), ranking.end());
+      for (size_t i = 0; i < k; ++i) {
+        const bool found = i < ranking.size();
+        ids[q * k + i] = found ? ranking[i].second : -1;
+        scores[q * k + i] =
+            found ? static_cast<float>(-ranking[i].first) : -std::numeric_limits<float>::infinity();
+      }
+    }
+    return {};
+  }
+  bool is_exact() const override { return true; }
+  int64_t size() const override { return static_cast<int64_t>(rows_.size()) / d_; }
+  int64_t dimension() const override { return d_; }
+
+ private:
+  std::vector<float> rows_;
+  int64_t d_;
+};
+
+}  // namespace tandem::index
