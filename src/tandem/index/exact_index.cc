@@ -11,8 +11,11 @@ namespace tandem::index {
 namespace {
 
 constexpr size_t kBlock = 256;  // rows; their scores stay in the level-1 cache
-// Room for the rounding of a dot product and of norms in the Cauchy-Schwarz bound.
-constexpr double kNormSlack = 1 + 1e-4;
+// A dot product of d terms in float is at most d roundings away from the true one: each of
+// 2^-24 of what it rounds, at most |a| |b| (1 + small), or of half the least denormal, 2^-150.
+// Twice that much is added to the bound of Cauchy and Schwarz.
+constexpr double kRelativeRounding = 0x1p-23;
+constexpr double kAbsoluteRounding = 0x1p-148;
 
 struct Hit {
   float score;
@@ -84,6 +87,8 @@ Result<std::unique_ptr<ExactIndex>> ExactIndex::Create(std::span<const float> ro
   }
   std::unique_ptr<ExactIndex> index(new ExactIndex());
   index->dimension_ = dimension;
+  index->bound_factor_ = 1 + kRelativeRounding * static_cast<double>(dimension + 1);
+  index->bound_term_ = kAbsoluteRounding * static_cast<double>(dimension + 1);
   index->item_of_.resize(count);
   std::iota(index->item_of_.begin(), index->item_of_.end(), 0);
   std::sort(index->item_of_.begin(), index->item_of_.end(), [&norms](int32_t a, int32_t b) {
@@ -96,8 +101,7 @@ Result<std::unique_ptr<ExactIndex>> ExactIndex::Create(std::span<const float> ro
     const auto item = static_cast<size_t>(index->item_of_[i]);
     const std::span<const float> row = rows.subspan(item * dimension, dimension);
     index->rows_.insert(index->rows_.end(), row.begin(), row.end());
-    if (i % kBlock == 0)
-      index->block_norms_.push_back(static_cast<float>(norms[item] * kNormSlack));
+    if (i % kBlock == 0) index->block_norms_.push_back(norms[item]);
   }
   return index;
 }
@@ -116,25 +120,32 @@ Status ExactIndex::Search(std::span<const float> queries, const SearchOptions& o
     return InvalidArgumentError("got ", options.exclude.size(), " exclusion lists for ", q,
                                 " queries");
   }
+  if (options.filter != nullptr && options.filter->size() != item_of_.size()) {
+    return InvalidArgumentError("the filter is for ", options.filter->size(),
+                                " items; the index has ", item_of_.size());
+  }
   for (const float x : queries) {
     if (!std::isfinite(x)) return InvalidArgumentError("a query has a number that is not finite");
   }
   for (size_t i = 0; i < q; ++i) {
-    SearchOne(queries.subspan(i * dimension_, dimension_), k,
+    SearchOne(queries.subspan(i * dimension_, dimension_),
               options.exclude.empty() ? std::span<const int32_t>() : options.exclude[i],
-              ids.subspan(i * k, k), scores.subspan(i * k, k));
+              options.filter, ids.subspan(i * k, k), scores.subspan(i * k, k));
   }
   return {};
 }
 
-void ExactIndex::SearchOne(std::span<const float> query, size_t k, std::span<const int32_t> exclude,
-                           std::span<int32_t> ids, std::span<float> scores) const {
-  const auto query_norm = static_cast<float>(Norm(query));
+void ExactIndex::SearchOne(std::span<const float> query, std::span<const int32_t> exclude,
+                           const Bitmap* filter, std::span<int32_t> ids,
+                           std::span<float> scores) const {
+  const size_t k = ids.size();
+  const double query_norm = Norm(query) * bound_factor_;
   TopK best(std::min(k, item_of_.size()));
   float block_scores[kBlock];
   int32_t places[kBlock];
   for (size_t begin = 0; begin < item_of_.size(); begin += kBlock) {
-    if (query_norm * block_norms_[begin / kBlock] < best.threshold()) break;
+    const double bound = query_norm * block_norms_[begin / kBlock] + bound_term_;
+    if (bound < static_cast<double>(best.threshold())) break;
     const size_t n = std::min(kBlock, item_of_.size() - begin);
     math::ScoreRows(query, std::span(rows_).subspan(begin * dimension_, n * dimension_),
                     std::span(block_scores, n));
@@ -142,6 +153,7 @@ void ExactIndex::SearchOne(std::span<const float> query, size_t k, std::span<con
     for (size_t i = 0; i < found; ++i) {
       const auto place = static_cast<size_t>(places[i]);
       const int32_t item = item_of_[begin + place];
+      if (filter != nullptr && !filter->Contains(item)) continue;
       if (std::binary_search(exclude.begin(), exclude.end(), item)) continue;
       best.Offer({block_scores[place], item});
     }

@@ -2,7 +2,8 @@
 //
 // Rows are kept in order of descending norm, in blocks. By Cauchy and Schwarz no item of a block
 // scores above |query| times the block's largest norm: the scan stops at the first block that
-// cannot reach the k-th best score so far. Excluded items are passed over inside the scan.
+// cannot reach the k-th best score so far. Items that are excluded or not in the
+// filter are passed over inside the scan.
 #pragma once
 
 #include <memory>
@@ -27,13 +28,15 @@ class ExactIndex final : public ItemIndex {
 
  private:
   ExactIndex() = default;
-  void SearchOne(std::span<const float> query, size_t k, std::span<const int32_t> exclude,
-                 std::span<int32_t> ids, std::span<float> scores) const;
+  void SearchOne(std::span<const float> query, std::span<const int32_t> exclude,
+                 const Bitmap* filter, std::span<int32_t> ids, std::span<float> scores) const;
 
   size_t dimension_ = 0;
-  std::vector<float> rows_;         // [n, d], norms descending
-  std::vector<int32_t> item_of_;    // [n] the item row of each
-  std::vector<float> block_norms_;  // largest norm of each block, rounded up
+  std::vector<float> rows_;          // [n, d], norms descending
+  std::vector<int32_t> item_of_;     // [n] the item row of each
+  std::vector<double> block_norms_;  // largest norm of each block
+  double bound_factor_ = 1;          // see exact_index.cc
+  double bound_term_ = 0;
 };
 
 }  // namespace tandem::index

@@ -7,15 +7,18 @@
 #include <span>
 
 #include "tandem/base/status.h"
+#include "tandem/index/bitmap.h"
 
 namespace tandem::index {
 
-// Per search; both fields change results.
+// Per search; every field changes results.
 struct SearchOptions {
   int64_t k = 10;
   // For query i, item rows that must not be found, ascending. Empty: nothing is left out;
   // otherwise one list for each query. Rows outside of 0..n-1 are passed over.
   std::span<const std::span<const int32_t>> exclude;
+  // The items that may be found, of size n; not owned. Null: all.
+  const Bitmap* filter = nullptr;
 };
 
 class ItemIndex {
@@ -24,7 +27,8 @@ class ItemIndex {
 
   // queries [q, d] -> ids [q, k] and scores [q, k], best first, ties by smaller row. Where fewer
   // than k items are left, the ids that are missing are -1 and their scores -infinity.
-  // kInvalidArgument: k < 1, spans of other sizes than these, a query that is not finite.
+  // kInvalidArgument: k < 1, spans or a filter of other sizes than these, a query that is not
+  // finite.
   virtual Status Search(std::span<const float> queries, const SearchOptions& options,
                         std::span<int32_t> ids, std::span<float> scores) const = 0;
   // Whether Search always finds the true k best: only then may ranks be counted from its scores.

@@ -2,13 +2,17 @@
 // small multiples of 1/8, so that every sum is exact and ties are true ties in every order.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "tandem/base/rng.h"
 #include "tandem/index/exact_index.h"
 #include "tandem/index/naive_index.h"
+#include "tandem/math/kernels.h"
 
 namespace tandem::index {
 namespace {
@@ -33,7 +37,8 @@ std::vector<std::vector<int32_t>> RandomLists(size_t lists, int64_t n, double sh
 }
 
 void ExpectEqualToNaive(std::span<const float> rows, std::span<const float> queries, int64_t d,
-                        int64_t k, const std::vector<std::vector<int32_t>>& lists) {
+                        int64_t k, const std::vector<std::vector<int32_t>>& lists,
+                        const Bitmap* filter = nullptr) {
   const auto n = static_cast<int64_t>(rows.size()) / d;
   const NaiveIndex naive(rows, d);
   const auto exact = ExactIndex::Create(rows, n, d).value();
@@ -42,6 +47,7 @@ void ExpectEqualToNaive(std::span<const float> rows, std::span<const float> quer
   SearchOptions options;
   options.k = k;
   options.exclude = exclude;
+  options.filter = filter;
   const size_t room = q * static_cast<size_t>(k);
   std::vector<int32_t> want_ids(room), ids(room);
   std::vector<float> want_scores(room), scores(room);
@@ -64,6 +70,11 @@ TEST(ExactIndex, EqualsTheNaiveRankingForRandomShapes) {
     SCOPED_TRACE(StrCat("n ", n, " d ", d, " k ", k));
     ExpectEqualToNaive(rows, queries, d, k, {});
     ExpectEqualToNaive(rows, queries, d, k, RandomLists(3, n, 0.3, rng));
+    Bitmap allowed(static_cast<size_t>(n));
+    const std::vector<std::vector<int32_t>> members = RandomLists(1, n, 0.2, rng);
+    for (const int32_t item : members[0]) allowed.Set(item);
+    ExpectEqualToNaive(rows, queries, d, k, {}, &allowed);
+    ExpectEqualToNaive(rows, queries, d, k, RandomLists(3, n, 0.3, rng), &allowed);
   }
 }
 
@@ -77,6 +88,49 @@ TEST(ExactIndex, PadsWhereExclusionsLeaveFewerThanK) {
 TEST(ExactIndex, ZerosDuplicatesAndNegativeScoresAreRankedByRow) {
   ExpectEqualToNaive(std::vector<float>(600, 0.0F), std::vector<float>{1, 1}, 2, 4, {});
   ExpectEqualToNaive(std::vector<float>(600, 1.0F), std::vector<float>{-1, -1}, 2, 4, {});
+}
+
+// All rows are the same but for their length, so that the bound is reached by every score, and
+// every product is a multiple of the least denormal, 2^-149: nothing is rounded.
+TEST(ExactIndex, FindsDenormalScores) {
+  std::vector<float> rows;
+  for (int i = 0; i < 900; ++i) rows.push_back(std::ldexp(static_cast<float>(1 + i % 7), -100));
+  ExpectEqualToNaive(rows, std::vector<float>{std::ldexp(1.0F, -49)}, 1, 200, {});
+}
+
+// Real numbers: the scores are those of a full ranking by the same dot product.
+TEST(ExactIndex, EqualsTheFullRankingByItsOwnDotProductForRealNumbers) {
+  Rng rng(11);
+  for (const size_t d : {1U, 5U, 16U, 32U, 33U}) {
+    std::vector<float> rows(1500 * d), query(d);
+    for (float& x : rows) x = rng.Normal();
+    for (float& x : query) x = rng.Normal();
+    const auto index = ExactIndex::Create(rows, 1500, static_cast<int64_t>(d)).value();
+    std::vector<std::pair<float, int32_t>> ranking;
+    for (int32_t i = 0; i < 1500; ++i) {
+      const std::span<const float> row = std::span(rows).subspan(static_cast<size_t>(i) * d, d);
+      ranking.emplace_back(-math::Dot(query, row), i);
+    }
+    std::sort(ranking.begin(), ranking.end());
+    std::vector<int32_t> ids(100);
+    std::vector<float> scores(100);
+    ASSERT_TRUE(index->Search(query, {.k = 100, .exclude = {}}, ids, scores).ok());
+    for (size_t i = 0; i < ids.size(); ++i) {
+      EXPECT_EQ(ids[i], ranking[i].second);
+      EXPECT_EQ(scores[i], -ranking[i].first);
+    }
+  }
+}
+
+TEST(ExactIndex, RefusesAFilterOfAnotherSize) {
+  const auto index = ExactIndex::Create(std::vector<float>{1, 2}, 2, 1).value();
+  const Bitmap filter(3);
+  SearchOptions options;
+  options.k = 1;
+  options.filter = &filter;
+  std::vector<int32_t> ids(1);
+  std::vector<float> scores(1);
+  EXPECT_FALSE(index->Search(std::vector<float>{1}, options, ids, scores).ok());
 }
 
 TEST(ExactIndex, RefusesWhatIsNotFiniteAndNamesTheRow) {

@@ -24,6 +24,7 @@ class NaiveIndex final : public ItemIndex {
       std::vector<std::pair<double, int32_t>> ranking;  // negative score, item
       for (size_t i = 0; i * d < rows_.size(); ++i) {
         const auto item = static_cast<int32_t>(i);
+        if (options.filter != nullptr && !options.filter->Contains(item)) continue;
         if (!options.exclude.empty() &&
             std::binary_search(options.exclude[q].begin(), options.exclude[q].end(), item)) {
           continue;

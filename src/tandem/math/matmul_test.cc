@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "tandem/base/parallel.h"
 #include "tandem/base/rng.h"
 
 namespace tandem::math {
@@ -42,6 +43,25 @@ TEST(MatMul, EqualsTheSumsInDoubleForEveryTransposeAndStride) {
       }
     }
   }
+}
+
+TEST(MatMul, InShardsGivesTheSameBitsOnOneAndOnTwoThreads) {
+  constexpr size_t kRows = 700, kInner = 33, kCols = 129;
+  const std::vector<float> a = Normals(kRows * kInner, 3);
+  const std::vector<float> b = Normals(kInner * kCols, 4);
+  const auto product = [&](size_t threads) {
+    std::vector<float> c(kRows * kCols);
+    Workers workers(threads, InitWorkerThread);
+    const ShardPlan plan = PlanShards(kRows, 64, 16);
+    workers.Run(plan.count, [&](size_t shard) {
+      const size_t begin = plan.Begin(shard);
+      const size_t rows = plan.End(shard) - begin;
+      MatMul(Transpose::kNo, Transpose::kNo, 1, {a.data() + begin * kInner, rows, kInner, kInner},
+             {b.data(), kInner, kCols, kCols}, 0, {c.data() + begin * kCols, rows, kCols, kCols});
+    });
+    return c;
+  };
+  EXPECT_EQ(product(1), product(2));
 }
 
 TEST(MatMul, WithBetaZeroReplacesWhatWasThereEvenWithoutAnInnerDimension) {
