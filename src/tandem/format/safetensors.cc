@@ -181,8 +181,7 @@ Result<std::vector<int64_t>> Safetensors::Int64s(std::string_view name,
 }
 
 Result<std::vector<std::string>> Safetensors::Strings(std::string_view name) const {
-  TANDEM_ASSIGN_OR_RETURN(const TensorView* bytes,
-                          Find(StrCat(name, ".bytes"), Dtype::kU8, {-1}));
+  TANDEM_ASSIGN_OR_RETURN(const TensorView* bytes, Find(StrCat(name, ".bytes"), Dtype::kU8, {-1}));
   TANDEM_ASSIGN_OR_RETURN(const std::vector<int64_t> offsets,
                           Int64s(StrCat(name, ".offsets"), {-1}));
   if (offsets.empty() || offsets.front() != 0 ||
@@ -221,8 +220,7 @@ void SafetensorsBuilder::AddStrings(const std::string& name, std::span<const std
     bytes += value;
     offsets.push_back(static_cast<int64_t>(bytes.size()));
   }
-  Add(name + ".offsets", std::span<const int64_t>(offsets),
-      {static_cast<int64_t>(offsets.size())});
+  Add(name + ".offsets", std::span<const int64_t>(offsets), {static_cast<int64_t>(offsets.size())});
   entries_[name + ".bytes"] = {Dtype::kU8, {static_cast<int64_t>(bytes.size())}, bytes};
 }
 
