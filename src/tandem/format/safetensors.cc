@@ -1,9 +1,9 @@
 #include "tandem/format/safetensors.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "tandem/format/json.h"
@@ -11,183 +11,296 @@
 namespace tandem::format {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "arrays are copied as they are");
+static_assert(std::endian::native == std::endian::little, "arrays are copied as they are stored");
 
-constexpr size_t kLengthBytes = 8;
+constexpr size_t kPrefixBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
-constexpr size_t kAlignment = 64;  // of the data, by spaces at the end of the header
+constexpr uint64_t kMaxArrayBytes = uint64_t{1} << 62;
+constexpr std::string_view kMetadataKey = "__metadata__";
+constexpr Dtype kDtypes[] = {Dtype::kF32, Dtype::kF64, Dtype::kI32, Dtype::kI64, Dtype::kU8};
 
-struct DtypeInfo {
-  Dtype dtype;
-  std::string_view name;
-  uint64_t bytes;
-};
-constexpr std::array<DtypeInfo, 4> kDtypes = {{{Dtype::kF32, "F32", 4},
-                                               {Dtype::kI32, "I32", 4},
-                                               {Dtype::kI64, "I64", 8},
-                                               {Dtype::kU8, "U8", 1}}};
-
-const DtypeInfo& InfoOf(Dtype dtype) { return kDtypes[static_cast<size_t>(dtype)]; }
-
-template <typename... Parts>
-Status Odd(std::string_view name, const Parts&... parts) {
-  return DataLossError("safetensors array '", name, "': ", parts...);
-}
-
-Result<Dtype> ParseDtype(std::string_view name, const Json& entry) {
-  TANDEM_ASSIGN_OR_RETURN(const Json* value, entry.Get("dtype"));
-  TANDEM_ASSIGN_OR_RETURN(const std::string* text, value->AsString());
-  for (const DtypeInfo& info : kDtypes) {
-    if (info.name == *text) return info.dtype;
+std::optional<Dtype> ParseDtype(std::string_view name) {
+  for (const Dtype dtype : kDtypes) {
+    if (DtypeName(dtype) == name) return dtype;
   }
-  return Odd(name, "dtype ", *text, " is not known");
+  return std::nullopt;
 }
 
-Result<std::vector<int64_t>> ParseCounts(const Json& entry, std::string_view key) {
-  TANDEM_ASSIGN_OR_RETURN(const Json* value, entry.Get(key));
-  TANDEM_ASSIGN_OR_RETURN(const Json::Array* array, value->AsArray());
-  std::vector<int64_t> counts;
+// Errors of the Json accessors speak of arguments; here the file is what is wrong.
+Status BadHeader(std::string_view name, const Status& status) {
+  return DataLossError("safetensors: '", name, "': ", status.message());
+}
+
+Result<std::vector<int64_t>> ReadIntegers(const Json& tensor, std::string_view key) {
+  TANDEM_ASSIGN_OR_RETURN(const Json* const member, tensor.Get(key));
+  TANDEM_ASSIGN_OR_RETURN(const Json::Array* const array, member->AsArray());
+  std::vector<int64_t> values;
+  values.reserve(array->size());
   for (const Json& element : *array) {
-    TANDEM_ASSIGN_OR_RETURN(counts.emplace_back(), element.AsInt64());
-    if (counts.back() < 0) return DataLossError(key, " has a negative number");
+    TANDEM_ASSIGN_OR_RETURN(const int64_t value, element.AsInt64());
+    if (value < 0) return DataLossError(key, ": expected at least 0, got ", value);
+    values.push_back(value);
   }
-  return counts;
+  return values;
 }
 
-// Bytes of an array of that shape, bounded by `limit`.
-Result<uint64_t> BytesOf(std::string_view name, Dtype dtype, const std::vector<int64_t>& shape,
-                         uint64_t limit) {
-  uint64_t bytes = InfoOf(dtype).bytes;
+Result<TensorView> ReadTensor(const Json& tensor, std::string_view data) {
+  TANDEM_ASSIGN_OR_RETURN(const Json* const dtype_member, tensor.Get("dtype"));
+  TANDEM_ASSIGN_OR_RETURN(const std::string* const dtype_name, dtype_member->AsString());
+  const std::optional<Dtype> dtype = ParseDtype(*dtype_name);
+  if (!dtype.has_value()) {
+    return DataLossError("expected dtype F32, F64, I32, I64 or U8, got '", *dtype_name, "'");
+  }
+  TensorView view;
+  view.dtype = *dtype;
+  TANDEM_ASSIGN_OR_RETURN(view.shape, ReadIntegers(tensor, "shape"));
+  TANDEM_ASSIGN_OR_RETURN(const auto offsets, ReadIntegers(tensor, "data_offsets"));
+  if (offsets.size() != 2) {
+    return DataLossError("expected two data_offsets, got ", offsets.size());
+  }
+  const auto begin = static_cast<uint64_t>(offsets[0]);
+  const auto end = static_cast<uint64_t>(offsets[1]);
+  if (begin > end || end > data.size()) {
+    return DataLossError("data_offsets ", begin, " to ", end, " leave the ", data.size(),
+                         " bytes of data");
+  }
+  TANDEM_ASSIGN_OR_RETURN(const uint64_t expected, ArrayBytes(view.dtype, view.shape));
+  if (end - begin != expected) {
+    return DataLossError("expected ", expected, " bytes for the shape, got ", end - begin);
+  }
+  view.bytes = data.substr(begin, end - begin);
+  return view;
+}
+
+// No hole, no overlap, nothing behind the last. Arrays without bytes may be anywhere.
+Status CheckTiling(const std::map<std::string, TensorView, std::less<>>& tensors,
+                   std::string_view data) {
+  std::vector<std::pair<uint64_t, uint64_t>> ranges;
+  for (const auto& entry : tensors) {
+    const std::string_view bytes = entry.second.bytes;
+    if (bytes.empty()) continue;
+    const auto begin = static_cast<uint64_t>(bytes.data() - data.data());
+    ranges.emplace_back(begin, begin + bytes.size());
+  }
+  std::sort(ranges.begin(), ranges.end());
+  uint64_t position = 0;
+  for (const auto& range : ranges) {
+    if (range.first != position) {
+      return DataLossError("safetensors: expected an array at data byte ", position,
+                           ", got the next one at ", range.first);
+    }
+    position = range.second;
+  }
+  if (position != data.size()) {
+    return DataLossError("safetensors: expected ", position, " bytes of data, got ", data.size());
+  }
+  return Status();
+}
+
+template <typename T>
+Result<std::vector<T>> CopyValues(const TensorView& view, Dtype dtype) {
+  if (view.dtype != dtype) {
+    return InvalidArgumentError("expected a tensor of ", DtypeName(dtype), ", got ",
+                                DtypeName(view.dtype));
+  }
+  if (view.bytes.size() % sizeof(T) != 0) {
+    return InvalidArgumentError("expected a multiple of ", sizeof(T), " bytes, got ",
+                                view.bytes.size());
+  }
+  std::vector<T> values(view.bytes.size() / sizeof(T));
+  if (!values.empty()) std::memcpy(values.data(), view.bytes.data(), view.bytes.size());
+  return values;
+}
+
+template <typename T>
+NamedTensor MakeTensor(std::string name, Dtype dtype, std::vector<int64_t> shape,
+                       std::span<const T> values) {
+  NamedTensor tensor{std::move(name), dtype, std::move(shape), std::string()};
+  tensor.bytes.resize(values.size_bytes());
+  if (!values.empty()) std::memcpy(tensor.bytes.data(), values.data(), values.size_bytes());
+  return tensor;
+}
+
+}  // namespace
+
+size_t DtypeBytes(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kF64:
+    case Dtype::kI64:
+      return 8;
+    case Dtype::kF32:
+    case Dtype::kI32:
+      return 4;
+    case Dtype::kU8:
+      return 1;
+  }
+  return 1;
+}
+
+std::string_view DtypeName(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kF32:
+      return "F32";
+    case Dtype::kF64:
+      return "F64";
+    case Dtype::kI32:
+      return "I32";
+    case Dtype::kI64:
+      return "I64";
+    case Dtype::kU8:
+      return "U8";
+  }
+  return "";
+}
+
+Result<uint64_t> ArrayBytes(Dtype dtype, std::span<const int64_t> shape) {
+  // Zeros first: [2^40, 2^40, 0] holds nothing.
+  uint64_t bytes = std::find(shape.begin(), shape.end(), 0) == shape.end() ? DtypeBytes(dtype) : 0;
   for (const int64_t extent : shape) {
-    if (extent > 0 && bytes > limit / static_cast<uint64_t>(extent)) {
-      return Odd(name, "its shape is larger than the file");
+    if (extent < 0) return DataLossError("expected extents of at least 0, got ", extent);
+    if (bytes > 0 && static_cast<uint64_t>(extent) > kMaxArrayBytes / bytes) {
+      return DataLossError("the shape has more than 2^62 bytes");
     }
     bytes *= static_cast<uint64_t>(extent);
   }
   return bytes;
 }
 
-// One entry of the header; `data` is what follows the header.
-Result<TensorView> ParseTensor(std::string_view name, const Json& entry, std::string_view data) {
-  TensorView tensor;
-  TANDEM_ASSIGN_OR_RETURN(tensor.dtype, ParseDtype(name, entry));
-  TANDEM_ASSIGN_OR_RETURN(tensor.shape, ParseCounts(entry, "shape"));
-  TANDEM_ASSIGN_OR_RETURN(const std::vector<int64_t> offsets, ParseCounts(entry, "data_offsets"));
-  if (offsets.size() != 2 || offsets[0] > offsets[1] ||
-      static_cast<uint64_t>(offsets[1]) > data.size()) {
-    return Odd(name, "its data_offsets are not a range within the ", data.size(), " data bytes");
-  }
-  TANDEM_ASSIGN_OR_RETURN(const uint64_t bytes,
-                          BytesOf(name, tensor.dtype, tensor.shape, data.size()));
-  const auto begin = static_cast<uint64_t>(offsets[0]);
-  if (static_cast<uint64_t>(offsets[1]) - begin != bytes) {
-    return Odd(name, "its shape needs ", bytes, " bytes, its data_offsets hold ",
-               static_cast<uint64_t>(offsets[1]) - begin);
-  }
-  tensor.bytes = data.substr(begin, bytes);
-  return tensor;
+Result<std::vector<float>> AsFloats(const TensorView& view) {
+  return CopyValues<float>(view, Dtype::kF32);
 }
 
-// Arrays that lie in the data one behind the other, first to last byte.
-Status CheckTiling(const std::map<std::string, TensorView, std::less<>>& tensors,
-                   std::string_view data) {
-  std::vector<std::pair<size_t, size_t>> ranges;
-  for (const auto& entry : tensors) {
-    const auto begin = static_cast<size_t>(entry.second.bytes.data() - data.data());
-    ranges.emplace_back(begin, begin + entry.second.bytes.size());
-  }
-  std::sort(ranges.begin(), ranges.end());
-  size_t end = 0;
-  for (const auto& range : ranges) {
-    if (range.first != end) return DataLossError("safetensors arrays leave a hole or overlap");
-    end = range.second;
-  }
-  if (end != data.size()) {
-    return DataLossError("safetensors arrays end at byte ", end, " of ", data.size());
-  }
-  return {};
+Result<std::vector<int64_t>> AsInt64s(const TensorView& view) {
+  return CopyValues<int64_t>(view, Dtype::kI64);
 }
 
-template <typename T>
-std::vector<T> CopyOf(std::string_view bytes) {
-  std::vector<T> values(bytes.size() / sizeof(T));
-  if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
-  return values;
+Result<SafetensorsReader> SafetensorsReader::Parse(std::string_view file) {
+  if (file.size() < kPrefixBytes) {
+    return DataLossError("safetensors: expected at least 8 bytes, got ", file.size());
+  }
+  uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, file.data(), kPrefixBytes);
+  if (header_bytes > kMaxHeaderBytes || header_bytes > file.size() - kPrefixBytes) {
+    return DataLossError("safetensors: a header of ", header_bytes, " bytes does not fit the file");
+  }
+  if (header_bytes % 8 != 0) {
+    return DataLossError("safetensors: expected a header of a multiple of 8 bytes, got ",
+                         header_bytes);
+  }
+  const std::string_view data = file.substr(kPrefixBytes + header_bytes);
+  const auto parsed = ParseJson(file.substr(kPrefixBytes, header_bytes),
+                                JsonLimits{.max_depth = 8, .max_bytes = kMaxHeaderBytes});
+  if (!parsed.ok()) return BadHeader("header", parsed.status());
+  const auto members = parsed->AsObject();
+  if (!members.ok()) return BadHeader("header", members.status());
+
+  SafetensorsReader reader;
+  for (const auto& [name, member] : **members) {
+    if (name == kMetadataKey) {
+      const auto entries = member.AsObject();
+      if (!entries.ok()) return BadHeader(name, entries.status());
+      for (const auto& [key, value] : **entries) {
+        const auto text = value.AsString();
+        if (!text.ok()) return BadHeader(name, text.status());
+        reader.metadata_.emplace(key, **text);
+      }
+      continue;
+    }
+    auto view = ReadTensor(member, data);
+    if (!view.ok()) return BadHeader(name, view.status());
+    reader.tensors_.emplace(name, *std::move(view));
+  }
+  TANDEM_RETURN_IF_ERROR(CheckTiling(reader.tensors_, data));
+  return reader;
 }
 
-template <typename T>
-std::string BytesOfValues(std::span<const T> values) {
-  return std::string(reinterpret_cast<const char*>(values.data()), values.size_bytes());
-}
-
-}  // namespace
-
-Result<Safetensors> Safetensors::Parse(std::string_view file) {
-  if (file.size() < kLengthBytes) {
-    return DataLossError("safetensors file of ", file.size(), " bytes, expected at least 8");
-  }
-  uint64_t length = 0;
-  std::memcpy(&length, file.data(), kLengthBytes);
-  if (length > kMaxHeaderBytes || length > file.size() - kLengthBytes) {
-    return DataLossError("safetensors header of ", length, " bytes in a file of ", file.size());
-  }
-  const std::string_view data = file.substr(kLengthBytes + length);
-  Result<Json> header = ParseJson(file.substr(kLengthBytes, length));
-  if (!header.ok() || !header->IsObject()) {
-    return DataLossError("safetensors header is not a JSON object: ", header.status().message());
-  }
-  Safetensors parsed;
-  for (const auto& [name, entry] : **header->AsObject()) {
-    if (name == "__metadata__") continue;
-    Result<TensorView> tensor = ParseTensor(name, entry, data);
-    if (!tensor.ok()) return DataLossError(tensor.status().WithContext(name).message());
-    parsed.tensors_.emplace(name, std::move(tensor).value());
-  }
-  TANDEM_RETURN_IF_ERROR(CheckTiling(parsed.tensors_, data));
-  return parsed;
-}
-
-Result<const TensorView*> Safetensors::Find(std::string_view name, Dtype dtype,
-                                            const std::vector<int64_t>& shape) const {
+Result<const TensorView*> SafetensorsReader::Get(std::string_view name) const {
   const auto found = tensors_.find(name);
-  if (found == tensors_.end()) return Odd(name, "is not there");
-  const TensorView& tensor = found->second;
-  if (tensor.dtype != dtype) {
-    return Odd(name, "is ", InfoOf(tensor.dtype).name, ", expected ", InfoOf(dtype).name);
+  if (found == tensors_.end()) return NotFoundError("safetensors: no tensor '", name, "'");
+  return &found->second;
+}
+
+NamedTensor MakeFloats(std::string name, std::vector<int64_t> shape,
+                       std::span<const float> values) {
+  return MakeTensor(std::move(name), Dtype::kF32, std::move(shape), values);
+}
+
+NamedTensor MakeInt64s(std::string name, std::vector<int64_t> shape,
+                       std::span<const int64_t> values) {
+  return MakeTensor(std::move(name), Dtype::kI64, std::move(shape), values);
+}
+
+Result<std::string> WriteSafetensors(const std::vector<NamedTensor>& tensors,
+                                     const Metadata& metadata) {
+  std::vector<const NamedTensor*> sorted;
+  for (const NamedTensor& tensor : tensors) sorted.push_back(&tensor);
+  std::sort(sorted.begin(), sorted.end(),
+            [](const NamedTensor* a, const NamedTensor* b) { return a->name < b->name; });
+
+  Json::Object header;
+  if (!metadata.empty()) {
+    Json::Object entries;
+    for (const auto& [key, value] : metadata) entries.emplace_back(key, value);
+    header.emplace_back(kMetadataKey, std::move(entries));
   }
-  const bool fits = tensor.shape.size() == shape.size() &&
-                    std::equal(shape.begin(), shape.end(), tensor.shape.begin(),
-                               [](int64_t want, int64_t got) { return want < 0 || want == got; });
-  if (!fits) return Odd(name, "has another shape than expected");
-  return &tensor;
+  uint64_t position = 0;
+  for (const NamedTensor* tensor : sorted) {
+    const auto expected = ArrayBytes(tensor->dtype, tensor->shape);
+    if (!expected.ok() || *expected != tensor->bytes.size() || tensor->name == kMetadataKey) {
+      return InvalidArgumentError("safetensors: '", tensor->name, "': its ", tensor->bytes.size(),
+                                  " bytes do not fit its shape, or the name is reserved");
+    }
+    const uint64_t end = position + tensor->bytes.size();
+    Json::Array shape(tensor->shape.begin(), tensor->shape.end());
+    header.emplace_back(tensor->name,
+                        Json::Object{{"dtype", DtypeName(tensor->dtype)},
+                                     {"shape", std::move(shape)},
+                                     {"data_offsets", Json::Array{static_cast<int64_t>(position),
+                                                                  static_cast<int64_t>(end)}}});
+    position = end;
+  }
+  // Refuses names that occur twice or are not UTF-8.
+  TANDEM_ASSIGN_OR_RETURN(std::string text, SerializeJson(Json(std::move(header))));
+  text.resize((kPrefixBytes + text.size() + 63) / 64 * 64 - kPrefixBytes, ' ');
+  if (text.size() > kMaxHeaderBytes) {
+    return InvalidArgumentError("safetensors: the header takes ", text.size(), " bytes");
+  }
+
+  const uint64_t header_bytes = text.size();
+  std::string file(kPrefixBytes, '\0');
+  std::memcpy(file.data(), &header_bytes, kPrefixBytes);
+  file.reserve(kPrefixBytes + header_bytes + position);
+  file += text;
+  for (const NamedTensor* tensor : sorted) file += tensor->bytes;
+  return file;
 }
 
-Result<std::vector<float>> Safetensors::Floats(std::string_view name,
-                                               std::vector<int64_t> shape) const {
-  TANDEM_ASSIGN_OR_RETURN(const TensorView* tensor, Find(name, Dtype::kF32, shape));
-  return CopyOf<float>(tensor->bytes);
+void AddStrings(std::string_view name, std::span<const std::string> strings,
+                std::vector<NamedTensor>& tensors) {
+  NamedTensor bytes{std::string(name) + ".bytes", Dtype::kU8, {}, std::string()};
+  std::vector<int64_t> offsets = {0};
+  for (const std::string& text : strings) {
+    bytes.bytes += text;
+    offsets.push_back(static_cast<int64_t>(bytes.bytes.size()));
+  }
+  bytes.shape = {offsets.back()};
+  tensors.push_back(std::move(bytes));
+  tensors.push_back(
+      MakeInt64s(std::string(name) + ".offsets", {static_cast<int64_t>(offsets.size())}, offsets));
 }
 
-Result<std::vector<int32_t>> Safetensors::Int32s(std::string_view name,
-                                                 std::vector<int64_t> shape) const {
-  TANDEM_ASSIGN_OR_RETURN(const TensorView* tensor, Find(name, Dtype::kI32, shape));
-  return CopyOf<int32_t>(tensor->bytes);
-}
-
-Result<std::vector<int64_t>> Safetensors::Int64s(std::string_view name,
-                                                 std::vector<int64_t> shape) const {
-  TANDEM_ASSIGN_OR_RETURN(const TensorView* tensor, Find(name, Dtype::kI64, shape));
-  return CopyOf<int64_t>(tensor->bytes);
-}
-
-Result<std::vector<std::string>> Safetensors::Strings(std::string_view name) const {
-  TANDEM_ASSIGN_OR_RETURN(const TensorView* bytes, Find(StrCat(name, ".bytes"), Dtype::kU8, {-1}));
-  TANDEM_ASSIGN_OR_RETURN(const std::vector<int64_t> offsets,
-                          Int64s(StrCat(name, ".offsets"), {-1}));
-  if (offsets.empty() || offsets.front() != 0 ||
-      offsets.back() != static_cast<int64_t>(bytes->bytes.size()) ||
+Result<std::vector<std::string>> ReadStrings(const SafetensorsReader& reader,
+                                             std::string_view name) {
+  TANDEM_ASSIGN_OR_RETURN(const TensorView* const bytes, reader.Get(StrCat(name, ".bytes")));
+  TANDEM_ASSIGN_OR_RETURN(const TensorView* const ends, reader.Get(StrCat(name, ".offsets")));
+  if (bytes->dtype != Dtype::kU8 || ends->dtype != Dtype::kI64 || ends->bytes.empty()) {
+    return DataLossError("strings '", name, "': expected U8 bytes and at least one I64 offset");
+  }
+  TANDEM_ASSIGN_OR_RETURN(const auto offsets, AsInt64s(*ends));
+  const auto total = static_cast<int64_t>(bytes->bytes.size());
+  if (offsets.front() != 0 || offsets.back() != total ||
       !std::is_sorted(offsets.begin(), offsets.end())) {
-    return Odd(name, "its offsets do not cut its bytes into strings");
+    return DataLossError("strings '", name, "': expected offsets that rise from 0 to ", total);
   }
   std::vector<std::string> strings;
   strings.reserve(offsets.size() - 1);
@@ -196,59 +309,6 @@ Result<std::vector<std::string>> Safetensors::Strings(std::string_view name) con
                                              static_cast<size_t>(offsets[i + 1] - offsets[i])));
   }
   return strings;
-}
-
-void SafetensorsBuilder::Add(std::string name, std::span<const float> values,
-                             std::vector<int64_t> shape) {
-  entries_[std::move(name)] = {Dtype::kF32, std::move(shape), BytesOfValues(values)};
-}
-
-void SafetensorsBuilder::Add(std::string name, std::span<const int32_t> values,
-                             std::vector<int64_t> shape) {
-  entries_[std::move(name)] = {Dtype::kI32, std::move(shape), BytesOfValues(values)};
-}
-
-void SafetensorsBuilder::Add(std::string name, std::span<const int64_t> values,
-                             std::vector<int64_t> shape) {
-  entries_[std::move(name)] = {Dtype::kI64, std::move(shape), BytesOfValues(values)};
-}
-
-void SafetensorsBuilder::AddStrings(const std::string& name, std::span<const std::string> values) {
-  std::string bytes;
-  std::vector<int64_t> offsets = {0};
-  for (const std::string& value : values) {
-    bytes += value;
-    offsets.push_back(static_cast<int64_t>(bytes.size()));
-  }
-  Add(name + ".offsets", std::span<const int64_t>(offsets), {static_cast<int64_t>(offsets.size())});
-  entries_[name + ".bytes"] = {Dtype::kU8, {static_cast<int64_t>(bytes.size())}, bytes};
-}
-
-Result<std::string> SafetensorsBuilder::Build() const {
-  Json header(Json::Object{});
-  std::string data;
-  // Wider types first, so that every array is aligned to its own.
-  std::vector<const std::pair<const std::string, Entry>*> order;
-  for (const auto& entry : entries_) order.push_back(&entry);
-  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return InfoOf(a->second.dtype).bytes > InfoOf(b->second.dtype).bytes;
-  });
-  for (const auto* entry : order) {
-    Json::Array shape(entry->second.shape.begin(), entry->second.shape.end());
-    const auto begin = static_cast<int64_t>(data.size());
-    data += entry->second.bytes;
-    Json description(Json::Object{});
-    description.Set("dtype", InfoOf(entry->second.dtype).name);
-    description.Set("shape", std::move(shape));
-    description.Set("data_offsets", Json::Array{begin, static_cast<int64_t>(data.size())});
-    header.Set(entry->first, std::move(description));
-  }
-  TANDEM_ASSIGN_OR_RETURN(std::string text, SerializeJson(header));
-  const size_t length = kLengthBytes + text.size();
-  text.append((kAlignment - length % kAlignment) % kAlignment, ' ');
-  const uint64_t header_bytes = text.size();
-  std::string file(reinterpret_cast<const char*>(&header_bytes), kLengthBytes);
-  return file + text + data;
 }
 
 }  // namespace tandem::format

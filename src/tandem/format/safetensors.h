@@ -1,9 +1,10 @@
-// The safetensors format: eight bytes of little-endian header length, a JSON header that names
-// each array with its type, shape and place, and the arrays, raw and little-endian.
+// The safetensors format: 8 bytes of little-endian header length, a JSON header, raw
+// little-endian row-major arrays. Format: https://github.com/huggingface/safetensors
 //
-// A decoder trusts nothing: the header's length is bounded by the file, offsets must tile the
-// data without holes, and a shape's bytes must be those of its place. kDataLoss names the array.
-// Strings, which the format lacks, are two arrays: "name.bytes" U8 and "name.offsets" I64.
+// Reading copies no array: views point into the bytes of the caller, who keeps them alive. The
+// reader is immutable and safe from many threads. Errors: kDataLoss for bytes that are not such
+// a file, with the tensor's name; kNotFound for a name that is not there; kInvalidArgument for
+// a tensor asked for as another type, or one that cannot be written.
 #pragma once
 
 #include <cstdint>
@@ -17,51 +18,67 @@
 
 namespace tandem::format {
 
-enum class Dtype { kF32, kI32, kI64, kU8 };
+enum class Dtype { kF32, kF64, kI32, kI64, kU8 };
+
+size_t DtypeBytes(Dtype dtype);
+// As in the header: "F32".
+std::string_view DtypeName(Dtype dtype);
+
+// Bytes of an array; kDataLoss for a negative extent and where the product exceeds 2^62.
+Result<uint64_t> ArrayBytes(Dtype dtype, std::span<const int64_t> shape);
 
 struct TensorView {
   Dtype dtype = Dtype::kF32;
-  std::vector<int64_t> shape;
-  std::string_view bytes;  // into the file
+  std::vector<int64_t> shape;  // empty: one value
+  std::string_view bytes;      // as many as dtype and shape say; of any alignment
 };
 
-// Views into the file's bytes, which the caller keeps alive.
-class Safetensors {
+// The values, copied; kInvalidArgument for another dtype.
+Result<std::vector<float>> AsFloats(const TensorView& view);
+Result<std::vector<int64_t>> AsInt64s(const TensorView& view);
+
+using Metadata = std::map<std::string, std::string, std::less<>>;
+
+class SafetensorsReader {
  public:
-  static Result<Safetensors> Parse(std::string_view file);
+  // The arrays must fill the data area exactly, in any order and without overlap; the data area
+  // must start at a multiple of 8 bytes; the header is at most 100 MB.
+  static Result<SafetensorsReader> Parse(std::string_view file);
 
   const std::map<std::string, TensorView, std::less<>>& tensors() const { return tensors_; }
-  // Copies of an array of that type and shape; -1 in `shape` stands for any extent. kDataLoss
-  // where there is none of that name, type or shape.
-  Result<std::vector<float>> Floats(std::string_view name, std::vector<int64_t> shape) const;
-  Result<std::vector<int32_t>> Int32s(std::string_view name, std::vector<int64_t> shape) const;
-  Result<std::vector<int64_t>> Int64s(std::string_view name, std::vector<int64_t> shape) const;
-  Result<std::vector<std::string>> Strings(std::string_view name) const;
+  const Metadata& metadata() const { return metadata_; }  // "__metadata__"
+  // Never null in an ok Result; lives as long as the reader.
+  Result<const TensorView*> Get(std::string_view name) const;
 
  private:
-  Result<const TensorView*> Find(std::string_view name, Dtype dtype,
-                                 const std::vector<int64_t>& shape) const;
+  SafetensorsReader() = default;
 
   std::map<std::string, TensorView, std::less<>> tensors_;
+  Metadata metadata_;
 };
 
-// Collects arrays and makes the file: the same bytes for the same arrays, whatever their order.
-class SafetensorsBuilder {
- public:
-  // The extents multiply to the length of the values.
-  void Add(std::string name, std::span<const float> values, std::vector<int64_t> shape);
-  void Add(std::string name, std::span<const int32_t> values, std::vector<int64_t> shape);
-  void Add(std::string name, std::span<const int64_t> values, std::vector<int64_t> shape);
-  void AddStrings(const std::string& name, std::span<const std::string> values);
-  Result<std::string> Build() const;
-
- private:
-  struct Entry {
-    Dtype dtype;
-    std::vector<int64_t> shape;
-    std::string bytes;
-  };
-  std::map<std::string, Entry> entries_;
+// An array to be written; owns its bytes.
+struct NamedTensor {
+  std::string name;
+  Dtype dtype = Dtype::kF32;
+  std::vector<int64_t> shape;
+  std::string bytes;
 };
+
+NamedTensor MakeFloats(std::string name, std::vector<int64_t> shape, std::span<const float> values);
+NamedTensor MakeInt64s(std::string name, std::vector<int64_t> shape,
+                       std::span<const int64_t> values);
+
+// The file: tensors sorted by name, the data area at a multiple of 64 bytes. The same arguments
+// give the same bytes. kInvalidArgument for names that occur twice, are "__metadata__" or not
+// UTF-8, and bytes that do not fit the shape.
+Result<std::string> WriteSafetensors(const std::vector<NamedTensor>& tensors,
+                                     const Metadata& metadata = {});
+
+// n strings as "<name>.bytes" (U8 [total]) and "<name>.offsets" (I64 [n + 1], from 0 to total).
+void AddStrings(std::string_view name, std::span<const std::string> strings,
+                std::vector<NamedTensor>& tensors);
+Result<std::vector<std::string>> ReadStrings(const SafetensorsReader& reader,
+                                             std::string_view name);
 
 }  // namespace tandem::format
