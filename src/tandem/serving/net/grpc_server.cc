@@ -1,0 +1,71 @@
+#include "tandem/serving/net/grpc_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "tandem/serving/net/listen.h"
+
+namespace tandem::net {
+namespace {
+
+int Milliseconds(std::chrono::milliseconds time) {
+  return static_cast<int>(std::clamp<int64_t>(time.count(), 1, std::numeric_limits<int>::max()));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOptions& options,
+                                                      const std::vector<grpc::Service*>& services) {
+  TANDEM_RETURN_IF_ERROR(CheckCanListen(options.address, options.port));
+  grpc::EnableDefaultHealthCheckService(true);
+  if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+
+  grpc::ServerBuilder builder;
+  const bool v6 = options.address.find(':') != std::string::npos;
+  int port = 0;
+  builder.AddListeningPort(StrCat(v6 ? "[" : "", options.address, v6 ? "]:" : ":", options.port),
+                           grpc::InsecureServerCredentials(), &port);
+  builder.SetMaxReceiveMessageSize(options.max_receive_bytes);
+  // Two servers on one port would each get a part of the requests.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                             Milliseconds(options.max_connection_age));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                             Milliseconds(options.max_connection_age_grace));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_time));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             Milliseconds(options.keepalive_timeout));
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    return UnavailableError("cannot serve gRPC on ", options.address, ":", options.port);
+  }
+  return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(server), port));
+}
+
+GrpcServer::GrpcServer(std::unique_ptr<grpc::Server> server, int port)
+    : server_(std::move(server)), port_(port) {}
+
+GrpcServer::~GrpcServer() { Drain(std::chrono::milliseconds(0)); }
+
+void GrpcServer::SetServing(const std::string& service, bool serving) {
+  auto* health = server_->GetHealthCheckService();
+  if (health != nullptr) health->SetServingStatus(service, serving);
+}
+
+void GrpcServer::AnnounceShutdown() {
+  auto* health = server_->GetHealthCheckService();
+  if (health != nullptr) health->Shutdown();
+}
+
+void GrpcServer::Drain(std::chrono::milliseconds timeout) {
+  AnnounceShutdown();
+  server_->Shutdown(std::chrono::system_clock::now() + timeout);
+}
+
+}  // namespace tandem::net
