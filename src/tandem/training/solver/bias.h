@@ -28,6 +28,7 @@ struct BiasModel {
 };
 
 // kInvalidArgument: no interactions.
-Result<BiasModel> SolveBias(const data::Interactions& interactions, const BiasOptions& options = {});
+Result<BiasModel> SolveBias(const data::Interactions& interactions,
+                            const BiasOptions& options = {});
 
 }  // namespace tandem::solver
