@@ -30,8 +30,10 @@ class Env {
   virtual ~Env() = default;
 
   // The whole file; kResourceExhausted where it is longer than max_bytes.
-  virtual Result<std::string> ReadFile(
-      const std::string& path, uint64_t max_bytes = std::numeric_limits<uint64_t>::max()) const = 0;
+  virtual Result<std::string> ReadFile(const std::string& path, uint64_t max_bytes) const = 0;
+  Result<std::string> ReadFile(const std::string& path) const {
+    return ReadFile(path, std::numeric_limits<uint64_t>::max());
+  }
   // Creates or replaces the file and has it and its name on disk (fsync) before it returns. The
   // directory must exist. On an error the file may hold a part of the bytes.
   virtual Status WriteFile(const std::string& path, std::string_view bytes) = 0;

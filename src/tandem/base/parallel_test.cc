@@ -1,0 +1,137 @@
+#include "tandem/base/parallel.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "tandem/base/rng.h"
+
+namespace tandem {
+namespace {
+
+TEST(PlanShardsTest, CutsIntoAdjacentEvenRanges) {
+  for (size_t n = 0; n < 200; ++n) {
+    for (const size_t min_rows : {0u, 1u, 3u, 64u, 1000u}) {
+      for (const size_t max_shards : {0u, 1u, 2u, 7u, 300u}) {
+        const ShardPlan plan = PlanShards(n, min_rows, max_shards);
+        ASSERT_EQ(plan.count == 0, n == 0);
+        ASSERT_LE(plan.count, std::max<size_t>(max_shards, 1));
+        size_t next = 0;
+        for (size_t shard = 0; shard < plan.count; ++shard) {
+          ASSERT_EQ(plan.Begin(shard), next);
+          next = plan.End(shard);
+          const size_t rows = next - plan.Begin(shard);
+          ASSERT_GE(rows, n / plan.count);
+          ASSERT_LE(rows, n / plan.count + 1);
+          if (plan.count > 1) {
+            ASSERT_GE(rows, min_rows);
+          }
+        }
+        ASSERT_EQ(next, n);
+      }
+    }
+  }
+}
+
+TEST(PlanShardsTest, KeepsToBothBounds) {
+  EXPECT_EQ(PlanShards(1000, 256, 16).count, 3u);  // 1000 / 256 = 3.9
+  EXPECT_EQ(PlanShards(100'000, 256, 16).count, 16u);
+  EXPECT_EQ(PlanShards(255, 256, 16).count, 1u);
+}
+
+TEST(WorkersTest, RunsEachShardExactlyOnce) {
+  for (const size_t threads : {0u, 1u, 2u, 5u}) {
+    Workers workers(threads);
+    EXPECT_EQ(workers.threads(), std::max<size_t>(threads, 1));
+    for (const size_t shards : {0u, 1u, 2u, 3u, 100u, 1000u}) {
+      std::vector<std::atomic<int>> seen(shards);
+      workers.Run(shards, [&](size_t shard) { seen.at(shard).fetch_add(1); });
+      for (const auto& count : seen) ASSERT_EQ(count.load(), 1);
+    }
+  }
+}
+
+// Sums of floats depend on their order, so equality here is that of every bit.
+std::vector<float> SumsOfShards(Workers& workers) {
+  constexpr size_t kRows = 10'007;
+  const ShardPlan plan = PlanShards(kRows, 64, 32);
+  std::vector<float> sums(plan.count, 0.0f);
+  const Rng rng(11);
+  workers.Run(plan.count, [&](size_t shard) {
+    Rng mine = rng.Fork("rows", shard);
+    for (size_t row = plan.Begin(shard); row < plan.End(shard); ++row) sums[shard] += mine.Normal();
+  });
+  return sums;
+}
+
+TEST(WorkersTest, ResultsDoNotDependOnTheNumberOfThreads) {
+  Workers one(1);
+  Workers two(2);
+  Workers five(5);
+  const std::vector<float> expected = SumsOfShards(one);
+  EXPECT_EQ(expected.size(), 32u);
+  EXPECT_EQ(SumsOfShards(two), expected);
+  EXPECT_EQ(SumsOfShards(five), expected);
+}
+
+// Plain, not atomic, memory: a run that returned too early or a thread that joined too late would
+// be seen by the thread sanitizer, and mostly by the sums as well.
+TEST(WorkersTest, ManySmallRunsSeeTheWritesOfThoseBefore) {
+  Workers workers(4);
+  std::vector<int> counts(7, 0);
+  constexpr int kRuns = 20'000;
+  for (int run = 0; run < kRuns; ++run) {
+    const size_t shards = static_cast<size_t>(run) % counts.size() + 1;
+    workers.Run(shards, [&](size_t shard) { ++counts[shard]; });
+  }
+  // Shard s is in a run of s + 1 or more shards; 20000 = 7 * 2857 + 1.
+  EXPECT_EQ(counts[0], kRuns);
+  for (size_t shard = 1; shard < counts.size(); ++shard) {
+    EXPECT_EQ(counts[shard], 2857 * static_cast<int>(counts.size() - shard));
+  }
+}
+
+// Each body waits for the other, so that one thread alone would never end.
+TEST(WorkersTest, ShardsRunAtTheSameTime) {
+  Workers workers(2);
+  std::atomic<int> arrived{0};
+  workers.Run(2, [&](size_t) {
+    arrived.fetch_add(1);
+    while (arrived.load() < 2) std::this_thread::yield();
+  });
+  EXPECT_EQ(arrived.load(), 2);
+}
+
+TEST(WorkersTest, InitialisesEveryThreadOnce) {
+  std::mutex mutex;
+  std::multiset<std::thread::id> initialised;
+  {
+    Workers workers(4, [&] {
+      const std::lock_guard<std::mutex> lock(mutex);
+      initialised.insert(std::this_thread::get_id());
+    });
+  }
+  EXPECT_EQ(initialised.size(), 4u);
+  EXPECT_EQ(std::set<std::thread::id>(initialised.begin(), initialised.end()).size(), 4u);
+  EXPECT_EQ(initialised.count(std::this_thread::get_id()), 1u);
+}
+
+TEST(WorkersTest, MayBeMadeAndDroppedWithoutARun) {
+  for (int i = 0; i < 200; ++i) Workers workers(3);
+}
+
+TEST(AvailableProcessorsTest, IsAtLeastOneAndNoMoreThanTheMachineHas) {
+  EXPECT_GE(AvailableProcessors(), 1u);
+  const size_t all = std::thread::hardware_concurrency();
+  if (all > 0) {
+    EXPECT_LE(AvailableProcessors(), all);
+  }
+}
+
+}  // namespace
+}  // namespace tandem

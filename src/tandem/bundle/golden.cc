@@ -1,0 +1,123 @@
+#include "tandem/bundle/golden.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tandem/bundle/query.h"
+
+namespace tandem::bundle {
+namespace {
+
+constexpr int64_t kKnownUsers = 32;
+constexpr int64_t kHistories = 4;
+constexpr int kTopItems = 10;
+constexpr size_t kHistoryItems = 16;
+constexpr char kUnknownUser[] = "\x01 a user that nobody is";
+
+bool Near(float got, float recorded) {
+  return std::abs(got - recorded) <= 1e-4F * std::max(1.0F, std::abs(recorded));
+}
+
+// The embedding and top items of a request, as this build computes them.
+Status Answer(const Bundle& bundle, GoldenSample& sample) {
+  std::vector<int32_t> rows;
+  if (sample.user_id.empty() && TakesHistory(bundle)) {
+    for (const std::string& id : sample.history) {
+      if (const int32_t row = bundle.ItemRow(id); row >= 0) rows.push_back(row);
+    }
+    std::sort(rows.begin(), rows.end());
+    TANDEM_ASSIGN_OR_RETURN(sample.embedding, EncodeHistory(bundle, rows));
+  } else {
+    const std::span<const float> embedding = UserEmbedding(bundle, sample.user_id);
+    sample.embedding.assign(embedding.begin(), embedding.end());
+    if (const int32_t user = bundle.UserRow(sample.user_id); user >= 0) {
+      const std::span<const int32_t> seen = bundle.users.history[user];
+      rows.assign(seen.begin(), seen.end());
+    }
+  }
+  const std::span<const int32_t> exclude[] = {rows};
+  index::SearchOptions options;
+  options.k = kTopItems;
+  options.exclude = exclude;
+  sample.top_items.assign(kTopItems, -1);
+  sample.top_scores.assign(kTopItems, 0);
+  return bundle.index->Search(sample.embedding, options, sample.top_items, sample.top_scores);
+}
+
+Status Differs(size_t number, const GoldenSample& recorded, std::string_view what, size_t place,
+               double got, double expected) {
+  return DataLossError("golden sample ", number, " (user '", recorded.user_id, "'): ", what, " ",
+                       place, " is ", got, ", recorded ", expected,
+                       "; this build computes the model differently");
+}
+
+Status Compare(size_t number, const GoldenSample& recorded, const GoldenSample& got) {
+  if (got.embedding.size() != recorded.embedding.size()) {
+    return Differs(number, recorded, "the length of the embedding", 0,
+                   static_cast<double>(got.embedding.size()),
+                   static_cast<double>(recorded.embedding.size()));
+  }
+  for (size_t i = 0; i < got.embedding.size(); ++i) {
+    if (!Near(got.embedding[i], recorded.embedding[i])) {
+      return Differs(number, recorded, "embedding", i, got.embedding[i], recorded.embedding[i]);
+    }
+  }
+  // Ids may change places only among near ties, and then the scores at each place still agree.
+  for (size_t i = 0; i < recorded.top_items.size(); ++i) {
+    const bool both_end = got.top_items[i] < 0 && recorded.top_items[i] < 0;
+    if (both_end) continue;
+    if ((got.top_items[i] < 0) != (recorded.top_items[i] < 0) ||
+        !Near(got.top_scores[i], recorded.top_scores[i])) {
+      return Differs(number, recorded, "the score of item", i, got.top_scores[i],
+                     recorded.top_scores[i]);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<GoldenSample> RecordGolden(const Bundle& bundle) {
+  std::vector<GoldenSample> samples;
+  const int64_t users = bundle.users.history.size();
+  const int64_t known = std::min(users, kKnownUsers);
+  for (int64_t i = 0; i < known; ++i) {
+    const auto row = static_cast<int32_t>(i * users / known);
+    samples.push_back({.user_id = bundle.users.ids.Token(row + 1)});
+  }
+  samples.push_back({.user_id = kUnknownUser});
+  if (TakesHistory(bundle)) {
+    samples.push_back({});  // an empty history
+    for (int64_t i = 0; i < std::min(users, kHistories); ++i) {
+      GoldenSample sample;
+      const std::span<const int32_t> history = bundle.users.history[i * users / kHistories];
+      for (const int32_t row : history.first(std::min(history.size(), kHistoryItems))) {
+        sample.history.push_back(bundle.items.ids.Token(row + 1));
+      }
+      samples.push_back(std::move(sample));
+    }
+  }
+  for (GoldenSample& sample : samples) {
+    // Search and encode fail only on shapes, which a bundle has right by construction; a sample
+    // without an answer would be refused at replay.
+    if (!Answer(bundle, sample).ok()) sample.embedding.clear();
+  }
+  return samples;
+}
+
+Status ReplayGolden(const Bundle& bundle) {
+  if (bundle.golden.empty()) return DataLossError("the bundle has no golden samples");
+  for (size_t i = 0; i < bundle.golden.size(); ++i) {
+    const GoldenSample& recorded = bundle.golden[i];
+    if (recorded.top_items.size() != kTopItems || recorded.top_scores.size() != kTopItems) {
+      return DataLossError("golden sample ", i, " has ", recorded.top_items.size(),
+                           " items, expected ", kTopItems);
+    }
+    GoldenSample got{.user_id = recorded.user_id, .history = recorded.history};
+    TANDEM_RETURN_IF_ERROR(Answer(bundle, got));
+    TANDEM_RETURN_IF_ERROR(Compare(i, recorded, got));
+  }
+  return {};
+}
+
+}  // namespace tandem::bundle

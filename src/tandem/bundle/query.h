@@ -1,0 +1,29 @@
+// The one way from a user to a query embedding, for training's export, both servers and golden
+// samples alike.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "tandem/bundle/bundle.h"
+
+namespace tandem::bundle {
+
+// Whether the query tower runs on a history (the signature from_history is offered).
+bool TakesHistory(const Bundle& bundle);
+
+// [d]: the embedding of a known user as exported; the unknown user's otherwise. A view into
+// the bundle.
+std::span<const float> UserEmbedding(const Bundle& bundle, std::string_view user_id);
+
+// [d]: runs the query tower on item rows (unknown items left out by the caller). An empty
+// history is the unknown user. kFailedPrecondition where the tower takes no history.
+Result<std::vector<float>> EncodeHistory(const Bundle& bundle, std::span<const int32_t> item_rows);
+
+// The rating head's prediction for each pair (user_rows[i], item_rows[i]); -1 stands for an
+// unknown user or item and gets the head's answer for one. kFailedPrecondition where the model
+// has no rating head.
+Result<std::vector<float>> PredictRatings(const Bundle& bundle, std::span<const int32_t> user_rows,
+                                          std::span<const int32_t> item_rows);
+
+}  // namespace tandem::bundle

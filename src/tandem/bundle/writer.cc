@@ -1,0 +1,128 @@
+#include "tandem/bundle/writer.h"
+
+#include "tandem/base/checksum.h"
+#include "tandem/bundle/layout.h"
+#include "tandem/bundle/manifest.h"
+#include "tandem/bundle/reader.h"
+#include "tandem/format/safetensors.h"
+
+namespace tandem::bundle {
+namespace {
+
+using Extents = std::vector<int64_t>;
+
+template <typename T>
+int64_t Length(const std::vector<T>& values) {
+  return static_cast<int64_t>(values.size());
+}
+
+using Arrays = std::vector<format::NamedTensor>;
+
+void AddLists(const std::string& name, const RowLists& lists, Arrays& file) {
+  const std::vector<int64_t> values(lists.values.begin(), lists.values.end());
+  file.push_back(
+      format::MakeInt64s(name + ".offsets", Extents{Length(lists.offsets)}, lists.offsets));
+  file.push_back(format::MakeInt64s(name + ".values", Extents{Length(values)}, values));
+}
+
+Result<std::string> ModelFile(const Bundle& bundle) {
+  Arrays file;
+  for (const nn::Parameter* parameter : bundle.model->Parameters()) {
+    file.push_back(format::MakeFloats(
+        parameter->name(),
+        Extents{static_cast<int64_t>(parameter->rows()), static_cast<int64_t>(parameter->cols())},
+        parameter->value().values()));
+  }
+  return format::WriteSafetensors(file);
+}
+
+Result<std::string> ItemsFile(const Bundle& bundle) {
+  const Items& items = bundle.items;
+  Arrays file;
+  file.push_back(format::MakeFloats("embedding", Extents{items.ids.size(), bundle.dimension()},
+                                    items.embeddings));
+  file.push_back(
+      format::MakeInt64s("popularity", Extents{Length(items.popularity)}, items.popularity));
+  format::AddStrings("title", items.titles, file);
+  AddLists("category", items.category_lists, file);
+  return format::WriteSafetensors(file);
+}
+
+Result<std::string> UsersFile(const Bundle& bundle) {
+  const Users& users = bundle.users;
+  Arrays file;
+  file.push_back(format::MakeFloats("embedding", Extents{users.ids.size(), bundle.dimension()},
+                                    users.embeddings));
+  file.push_back(format::MakeFloats("unknown", Extents{bundle.dimension()}, users.unknown));
+  AddLists("history", users.history, file);
+  return format::WriteSafetensors(file);
+}
+
+Result<std::string> GoldenFile(const Bundle& bundle) {
+  std::string lines;
+  for (const GoldenSample& sample : bundle.golden) {
+    TANDEM_ASSIGN_OR_RETURN(const std::string line, GoldenLine(sample));
+    lines += line + '\n';
+  }
+  return lines;
+}
+
+// Writes the files of one version into a directory and keeps their checksums.
+class VersionWriter {
+ public:
+  VersionWriter(Env& env, std::string directory) : env_(env), directory_(std::move(directory)) {}
+
+  Status Add(const std::string& name, Result<std::string> bytes) {
+    if (!bytes.ok()) return bytes.status().WithContext(name);
+    TANDEM_RETURN_IF_ERROR(env_.WriteFile(JoinPath(directory_, name), *bytes));
+    files_.push_back({name, static_cast<int64_t>(bytes->size()), ChecksumHex(*bytes)});
+    return {};
+  }
+
+  Status Finish(const Bundle& bundle) {
+    TANDEM_ASSIGN_OR_RETURN(const std::string text, ManifestText({.config = bundle.config,
+                                                                  .sizes = bundle.model->sizes(),
+                                                                  .signature = bundle.signature,
+                                                                  .provenance = bundle.provenance,
+                                                                  .files = files_}));
+    TANDEM_RETURN_IF_ERROR(env_.WriteFile(JoinPath(directory_, kManifest), text));
+    return env_.WriteFile(JoinPath(directory_, kManifestChecksum), ChecksumHex(text) + '\n');
+  }
+
+ private:
+  Env& env_;
+  std::string directory_;
+  std::vector<FileEntry> files_;
+};
+
+Status WriteFiles(Env& env, const std::string& directory, const Bundle& bundle) {
+  TANDEM_RETURN_IF_ERROR(env.CreateDirectory(JoinPath(directory, "vocabulary")));
+  VersionWriter writer(env, directory);
+  TANDEM_RETURN_IF_ERROR(writer.Add(kModel, ModelFile(bundle)));
+  TANDEM_RETURN_IF_ERROR(writer.Add(kItems, ItemsFile(bundle)));
+  TANDEM_RETURN_IF_ERROR(writer.Add(kUsers, UsersFile(bundle)));
+  TANDEM_RETURN_IF_ERROR(writer.Add(kUserVocabulary, bundle.users.ids.ToText()));
+  TANDEM_RETURN_IF_ERROR(writer.Add(kItemVocabulary, bundle.items.ids.ToText()));
+  TANDEM_RETURN_IF_ERROR(writer.Add(kCategoryVocabulary, bundle.items.categories.ToText()));
+  TANDEM_RETURN_IF_ERROR(writer.Add(kGolden, GoldenFile(bundle)));
+  return writer.Finish(bundle);
+}
+
+}  // namespace
+
+Result<int64_t> WriteNextVersion(Env& env, const std::string& base_path, const Bundle& bundle) {
+  TANDEM_RETURN_IF_ERROR(env.CreateDirectory(base_path));
+  TANDEM_ASSIGN_OR_RETURN(const std::vector<int64_t> versions, ListVersions(env, base_path));
+  const int64_t version = versions.empty() ? 1 : versions.back() + 1;
+  const std::string final_path = JoinPath(base_path, std::to_string(version));
+  const std::string temporary = final_path + ".tmp";
+  TANDEM_RETURN_IF_ERROR(env.RemoveAll(temporary));
+  Status status = WriteFiles(env, temporary, bundle);
+  if (status.ok()) status = env.Rename(temporary, final_path);
+  if (status.ok()) return version;
+  // A part that cannot be removed either is in nobody's way: readers never look at it.
+  const Status removed = env.RemoveAll(temporary);
+  return removed.ok() ? status : status.WithContext(removed.message());
+}
+
+}  // namespace tandem::bundle

@@ -1,0 +1,17 @@
+// Writes a bundle as the next version of a base path: into N.tmp, every file synced, then one
+// rename. A crash or a full disk at any point leaves the older versions as they were; leftovers
+// of an earlier crash (N.tmp) are removed by the next write.
+#pragma once
+
+#include <string>
+
+#include "tandem/base/env.h"
+#include "tandem/bundle/bundle.h"
+
+namespace tandem::bundle {
+
+// The version that was written: one more than the newest there, 1 for the first. The bundle's
+// own version and fingerprint are not read. Golden samples are written as they are.
+Result<int64_t> WriteNextVersion(Env& env, const std::string& base_path, const Bundle& bundle);
+
+}  // namespace tandem::bundle

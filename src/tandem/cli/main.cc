@@ -1,0 +1,9 @@
+// tandem <verb>: flags into options, one verb, one line on stderr where it fails.
+// Exit codes: 0 done, 1 failed, 2 wrong usage.
+#include <iostream>
+
+#include "tandem/cli/program.h"
+
+int main(int argc, char** argv) {
+  return tandem::cli::RunProgram(argc, argv, std::cout, std::cerr);
+}

@@ -1,0 +1,47 @@
+// The verbs of the program `tandem`. Each takes its parsed options, does its work through the
+// rooms below and answers a Status; main.cc prints an error as one line and ends with 1.
+// Output for people and scripts goes to `out`.
+#pragma once
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "tandem/base/env.h"
+#include "tandem/base/status.h"
+
+namespace tandem::cli {
+
+struct TrainOptions {
+  std::string config;
+  std::string out;                    // base path of the bundles
+  std::vector<std::string> settings;  // --set key=value
+  bool json = false;                  // one JSON object a line instead of a progress bar
+  bool skip_bad_rows = false;
+  int threads = 0;  // 0: all that this process may use
+};
+Status Train(Env& env, const TrainOptions& options, std::ostream& out);
+
+struct RecommendOptions {
+  std::string bundle;
+  std::string user;        // one user, as a table of titles
+  bool all_users = false;  // every known user, a line each: user<TAB>item,item,...
+  bool include_seen = false;
+  int n = 10;
+  std::string out;  // file; empty: the terminal
+};
+Status Recommend(Env& env, const RecommendOptions& options, std::ostream& out);
+
+struct PredictOptions {
+  std::string bundle;
+  std::string pairs;  // a line: user<TAB>item, more columns are ignored
+  std::string out;    // a line: user<TAB>item<TAB>rating; empty: the terminal
+};
+Status Predict(Env& env, const PredictOptions& options, std::ostream& out);
+
+struct InspectOptions {
+  std::string path;
+};
+Status Inspect(Env& env, const InspectOptions& options, std::ostream& out);
+
+}  // namespace tandem::cli

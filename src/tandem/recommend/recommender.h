@@ -1,0 +1,38 @@
+// From a user and a query embedding to the items to show: retrieve, exclude, fall back.
+//
+// Pure functions of an immutable bundle; thread-safe. Item rows are those of the bundle.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "tandem/bundle/bundle.h"
+
+namespace tandem::recommend {
+
+inline constexpr int kMaxResults = 1000;
+
+enum class SeenItems { kExclude, kInclude };
+
+struct Recommendation {
+  int32_t item = -1;  // row in bundle.items
+  float score = 0;    // inner product; the interaction count where the answer is by popularity
+};
+
+// The n best items for the embedding [d] by inner product, best first, ties by smaller row;
+// `seen` (sorted item rows) never appears. Fewer than n only where the catalogue has no more.
+// kInvalidArgument: n outside 1 to kMaxResults, an embedding of another dimension.
+Result<std::vector<Recommendation>> TopItems(const bundle::Bundle& bundle,
+                                             std::span<const float> embedding,
+                                             std::span<const int32_t> seen, int n);
+
+// The n most popular items that are not in `seen`.
+Result<std::vector<Recommendation>> PopularItems(const bundle::Bundle& bundle,
+                                                 std::span<const int32_t> seen, int n);
+
+// What a known user has seen: sorted item rows, a view into the bundle; empty for others.
+std::span<const int32_t> SeenBy(const bundle::Bundle& bundle, std::string_view user_id);
+
+}  // namespace tandem::recommend
