@@ -5,6 +5,8 @@
 // under ".", which like "/" always exists. ".." is a name like any other.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -18,7 +20,9 @@ namespace tandem {
 
 class MemoryEnv final : public Env {
  public:
-  Result<std::string> ReadFile(const std::string& path, uint64_t max_bytes) const override;
+  Result<std::string> ReadFile(
+      const std::string& path,
+      uint64_t max_bytes = std::numeric_limits<uint64_t>::max()) const override;
   Status WriteFile(const std::string& path, std::string_view bytes) override;
   Result<FileInfo> Stat(const std::string& path) const override;
   Result<std::vector<FileInfo>> ListDirectory(const std::string& path) const override;
@@ -27,8 +31,6 @@ class MemoryEnv final : public Env {
   Status RemoveAll(const std::string& path) override;
   int64_t UnixSeconds() const override;
   int64_t MonotonicNanos() const override;
-
-  using Env::ReadFile;
 
   // The n-th change from now (1 is the next) and every one after it answers
   // kResourceExhausted "no space left"; a failing WriteFile leaves half of its bytes, as a
