@@ -5,6 +5,7 @@ function(tandem_room name)
   cmake_parse_arguments(room "" "" "DEPS;TEST_DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")  # a program's, which tests must not get
   if(tests)
     list(REMOVE_ITEM sources ${tests})
   endif()

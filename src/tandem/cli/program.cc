@@ -80,10 +80,11 @@ class Program {
     CLI::App* app = AddVerb("recommend", "The best items for one user, or for every known user",
                             [this] { return Recommend(env_, recommend_, out_); });
     app->add_option("bundle", recommend_.bundle, "BUNDLE")->required();
-    auto* user = app->add_option("--user", recommend_.user, "A user id");
-    auto* all = app->add_flag(BothSpellings("--all-users"), recommend_.all_users,
-                              "Every known user, a line each: user<TAB>item,item,...");
-    user->excludes(all);
+    CLI::Option_group* who = app->add_option_group("who");
+    who->add_option("--user", recommend_.user, "A user id");
+    who->add_flag(BothSpellings("--all-users"), recommend_.all_users,
+                  "Every known user, a line each: user<TAB>item,item,...");
+    who->require_option(1);
     app->add_option("-n", recommend_.n, "How many")->check(CLI::Range(1, 1000));
     app->add_flag(BothSpellings("--include-seen"), recommend_.include_seen,
                   "Do not leave out what the user has rated");

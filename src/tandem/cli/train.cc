@@ -19,10 +19,14 @@ Status Train(Env& env, const TrainOptions& options, std::ostream& out) {
   Workers workers(threads, math::InitWorkerThread);
   const bool terminal = !options.json && ::isatty(STDOUT_FILENO) != 0;
 
+  // An output that cannot be written is told before the training, not after it.
+  TANDEM_RETURN_IF_ERROR(env.CreateDirectory(options.out));
+
+  training::Metrics metrics;  // the last line of --json, after a second training too
   training::RunObserver observer;
   if (options.json) {
     observer.on_epoch = [&out](const auto& report) { PrintEpochJson(report, out); };
-    observer.on_metrics = [&out](const auto& table) { PrintMetricsJson(table.front(), out); };
+    observer.on_metrics = [&metrics](const auto& table) { metrics = table.front(); };
   } else {
     observer.on_phase = [&out](const std::string& phase) { out << phase << std::endl; };
     observer.on_metrics = [&out](const auto& table) { PrintMetricsTable(table, out); };
@@ -34,7 +38,9 @@ Status Train(Env& env, const TrainOptions& options, std::ostream& out) {
                           training::TrainBundle(env, config, workers, observer));
   TANDEM_ASSIGN_OR_RETURN(const int64_t version,
                           bundle::WriteNextVersion(env, options.out, trained));
-  if (!options.json) {
+  if (options.json) {
+    PrintMetricsJson(metrics, out);
+  } else {
     out << "wrote " << JoinPath(options.out, std::to_string(version)) << std::endl;
   }
   return {};

@@ -57,19 +57,19 @@ std::string_view Name(RatingHead value) { return NameOf<RatingHead>(kRatingHeads
 std::string_view Name(EmbeddingInit value) { return NameOf<EmbeddingInit>(kEmbeddingInits, value); }
 
 Result<QueryFeature> ParseQueryFeature(std::string_view text) {
-  return Parse<QueryFeature>(kQueryFeatures, "model.query", text);
+  return Parse<QueryFeature>(kQueryFeatures, "query tower", text);
 }
 Result<ItemFeatures> ParseItemFeatures(std::string_view text) {
-  return Parse<ItemFeatures>(kItemFeatures, "model.item", text);
+  return Parse<ItemFeatures>(kItemFeatures, "item tower", text);
 }
 Result<PopularityTerm> ParsePopularityTerm(std::string_view text) {
-  return Parse<PopularityTerm>(kPopularityTerms, "model.popularity", text);
+  return Parse<PopularityTerm>(kPopularityTerms, "popularity term", text);
 }
 Result<RatingHead> ParseRatingHead(std::string_view text) {
-  return Parse<RatingHead>(kRatingHeads, "model.rating", text);
+  return Parse<RatingHead>(kRatingHeads, "rating head", text);
 }
 Result<EmbeddingInit> ParseEmbeddingInit(std::string_view text) {
-  return Parse<EmbeddingInit>(kEmbeddingInits, "model.embedding_init", text);
+  return Parse<EmbeddingInit>(kEmbeddingInits, "embedding start", text);
 }
 
 Status Validate(const ModelConfig& config) {

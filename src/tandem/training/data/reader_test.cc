@@ -83,7 +83,7 @@ TEST(ReadInteractionsTest, ABadRowIsNamedByFileLineColumnAndValue) {
       {"1,2,3,4,5\n", "expected 4 fields, got 5"},
   };
   for (const auto& [row, message] : cases) {
-    const auto loaded = Small(kHeader + good + row + good);
+    const auto loaded = Small(StrCat(kHeader, good, row, good));
     ASSERT_FALSE(loaded.ok()) << row;
     EXPECT_EQ(loaded.status().code(), StatusCode::kInvalidArgument);
     EXPECT_EQ(loaded.status().message(), "ratings.csv:3: " + message);
