@@ -22,8 +22,6 @@ function(tandem_room name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE
       tandem_${name} ${room_TEST_DEPS} tandem_flags GTest::gmock GTest::gtest_main)
-    # Products stay on the thread that asks for them, as in the program (math::InitWorkerThread).
-    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
-      PROPERTIES ENVIRONMENT OMP_NUM_THREADS=1)
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60)
   endif()
 endfunction()

@@ -63,15 +63,10 @@ struct Workers::State {
   }
 };
 
-Workers::Workers(size_t threads, const std::function<void()>& thread_init)
-    : state_(std::make_unique<State>()) {
-  if (thread_init) thread_init();
+Workers::Workers(size_t threads) : state_(std::make_unique<State>()) {
   State* const state = state_.get();
   for (size_t i = 1; i < threads; ++i) {
-    state->threads.emplace_back([state, thread_init] {
-      if (thread_init) thread_init();
-      state->ThreadMain();
-    });
+    state->threads.emplace_back([state] { state->ThreadMain(); });
   }
 }
 

@@ -25,14 +25,11 @@ struct ShardPlan {
 ShardPlan PlanShards(size_t n, size_t min_rows, size_t max_shards);
 
 // A fixed set of threads. Run may be called from one thread at a time; a Run inside a Run is
-// not allowed. A program whose linear algebra uses OpenMP passes a thread_init that sets its
-// thread count to 1.
+// not allowed.
 class Workers {
  public:
   // threads counts the calling thread too: Workers(1) starts none, and 0 is taken as 1.
-  // thread_init, where given, is called once on every started thread and once on the constructing
-  // one.
-  explicit Workers(size_t threads, const std::function<void()>& thread_init = {});
+  explicit Workers(size_t threads);
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;

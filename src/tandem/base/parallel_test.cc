@@ -4,8 +4,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
-#include <set>
 #include <thread>
 #include <vector>
 
@@ -105,20 +103,6 @@ TEST(WorkersTest, ShardsRunAtTheSameTime) {
     while (arrived.load() < 2) std::this_thread::yield();
   });
   EXPECT_EQ(arrived.load(), 2);
-}
-
-TEST(WorkersTest, InitialisesEveryThreadOnce) {
-  std::mutex mutex;
-  std::multiset<std::thread::id> initialised;
-  {
-    Workers workers(4, [&] {
-      const std::lock_guard<std::mutex> lock(mutex);
-      initialised.insert(std::this_thread::get_id());
-    });
-  }
-  EXPECT_EQ(initialised.size(), 4u);
-  EXPECT_EQ(std::set<std::thread::id>(initialised.begin(), initialised.end()).size(), 4u);
-  EXPECT_EQ(initialised.count(std::this_thread::get_id()), 1u);
 }
 
 TEST(WorkersTest, MayBeMadeAndDroppedWithoutARun) {

@@ -230,13 +230,6 @@ class VersionReader {
   Manifest manifest_;
 };
 
-Result<std::shared_ptr<const Bundle>> ReadAndReplay(const Env& env, const std::string& directory) {
-  TANDEM_ASSIGN_OR_RETURN(auto bundle, ReadVersion(env, directory));
-  const Status replayed = ReplayGolden(*bundle);
-  if (!replayed.ok()) return replayed.WithContext(directory);
-  return bundle;
-}
-
 }  // namespace
 
 Result<std::vector<int64_t>> ListVersions(const Env& env, const std::string& base_path) {
@@ -256,12 +249,19 @@ Result<std::shared_ptr<const Bundle>> ReadVersion(const Env& env, const std::str
   return bundle;
 }
 
+Result<std::shared_ptr<const Bundle>> OpenVersion(const Env& env, const std::string& directory) {
+  TANDEM_ASSIGN_OR_RETURN(auto bundle, ReadVersion(env, directory));
+  const Status replayed = ReplayGolden(*bundle);
+  if (!replayed.ok()) return replayed.WithContext(directory);
+  return bundle;
+}
+
 Result<std::shared_ptr<const Bundle>> Open(const Env& env, const std::string& path) {
-  if (env.Stat(JoinPath(path, kManifest)).ok()) return ReadAndReplay(env, path);
+  if (env.Stat(JoinPath(path, kManifest)).ok()) return OpenVersion(env, path);
   TANDEM_ASSIGN_OR_RETURN(const std::vector<int64_t> versions, ListVersions(env, path));
   Status newest = NotFoundError(path, " holds no bundle: no version directory in it");
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
-    auto bundle = ReadAndReplay(env, JoinPath(path, std::to_string(*version)));
+    auto bundle = OpenVersion(env, JoinPath(path, std::to_string(*version)));
     if (bundle.ok()) return bundle;
     Log(LogLevel::kWarning, StrCat("version ", *version, " is refused: ", bundle.status()));
     if (version == versions.rbegin()) newest = bundle.status();

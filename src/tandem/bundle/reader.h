@@ -21,6 +21,9 @@ Result<std::vector<int64_t>> ListVersions(const Env& env, const std::string& bas
 // One version's directory. Golden samples are read but not replayed (see golden.h).
 Result<std::shared_ptr<const Bundle>> ReadVersion(const Env& env, const std::string& directory);
 
+// As ReadVersion, and its golden samples replayed: what a server may serve.
+Result<std::shared_ptr<const Bundle>> OpenVersion(const Env& env, const std::string& directory);
+
 // A version's directory, or a base path: then its newest version that reads and replays well;
 // versions that do not are logged. kNotFound or the newest version's error where none does.
 Result<std::shared_ptr<const Bundle>> Open(const Env& env, const std::string& path);

@@ -2,8 +2,10 @@
 // Exit codes: 0 done, 1 failed, 2 wrong usage.
 #include <iostream>
 
+#include "tandem/cli/log_sink.h"
 #include "tandem/cli/program.h"
 
 int main(int argc, char** argv) {
+  tandem::cli::LogToStderr();
   return tandem::cli::RunProgram(argc, argv, std::cout, std::cerr);
 }

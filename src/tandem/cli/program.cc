@@ -36,6 +36,8 @@ class Program {
     AddRecommend();
     AddPredict();
     AddInspect();
+    AddServeModel();
+    AddServeApp();
   }
 
   int Run(int argc, const char* const* argv, std::ostream& err) {
@@ -106,6 +108,67 @@ class Program {
     app->add_option("path", inspect_.path, "BUNDLE")->required();
   }
 
+  void AddServeModel() {
+    CLI::App* app = AddVerb("serve-model",
+                            "The model server: user id in, embedding out, over the gRPC protocol "
+                            "of TensorFlow Serving (its flags have their names here too)",
+                            [this] { return ServeModel(env_, serve_model_, out_); });
+    app->add_option(BothSpellings("--model-base-path"), serve_model_.model_base_path,
+                    "Base path of the bundles; its newest two good versions are kept loaded")
+        ->required();
+    app->add_option(BothSpellings("--model-name"), serve_model_.model_name, "Its name on the wire")
+        ->capture_default_str();
+    app->add_option("--port", serve_model_.port, "Port of gRPC; 0 takes any free one")
+        ->check(CLI::Range(0, 65535))
+        ->capture_default_str();
+    AddServing(app, serve_model_.address, serve_model_.poll_seconds, serve_model_.stop);
+  }
+
+  void AddServeApp() {
+    CLI::App* app =
+        AddVerb("serve-app", "The recommender app: GET /recommend/<user_id> answers with titles",
+                [this] { return ServeApp(env_, serve_app_, out_); });
+    app->add_option("--bundle", serve_app_.bundle, "BUNDLE; newer versions of it are swapped in")
+        ->required();
+    app->add_option(BothSpellings("--model-server"), serve_app_.model_server,
+                    "Asks this model server for the embeddings of users; without it, users are "
+                    "encoded in process")
+        ->type_name("HOST:PORT");
+    app->add_option(BothSpellings("--model-name"), serve_app_.model_name,
+                    "The model's name on that server")
+        ->capture_default_str();
+    app->add_option(BothSpellings("--model-server-timeout-seconds"),
+                    serve_app_.model_server_timeout_seconds,
+                    "Then the app encodes the user itself and marks the answer as degraded")
+        ->check(CLI::Range(0.001, 60.0))
+        ->capture_default_str();
+    app->add_option("--port", serve_app_.port, "Port of HTTP; 0 takes any free one")
+        ->check(CLI::Range(0, 65535))
+        ->capture_default_str();
+    app->add_option("--threads", serve_app_.threads, "Threads of HTTP; 0: one a processor")
+        ->check(CLI::Range(0, 1024))
+        ->capture_default_str();
+    AddServing(app, serve_app_.address, serve_app_.poll_seconds, serve_app_.stop);
+  }
+
+  // What both servers take.
+  static void AddServing(CLI::App* app, std::string& address, double& poll_seconds,
+                         StopOptions& stop) {
+    app->add_option("--address", address, "Numeric address to listen on")->capture_default_str();
+    app->add_option(BothSpellings("--file-system-poll-wait-seconds"), poll_seconds,
+                    "Between two looks for new versions")
+        ->check(CLI::Range(0.01, 3600.0))
+        ->capture_default_str();
+    app->add_option(BothSpellings("--stop-delay-seconds"), stop.delay_seconds,
+                    "After SIGTERM: unready, but answering, for so long")
+        ->check(CLI::Range(0.0, 3600.0))
+        ->capture_default_str();
+    app->add_option(BothSpellings("--stop-timeout-seconds"), stop.timeout_seconds,
+                    "Then: for requests in flight to finish")
+        ->check(CLI::Range(0.0, 3600.0))
+        ->capture_default_str();
+  }
+
   Env& env_;
   std::ostream& out_;
   CLI::App app_;
@@ -114,6 +177,8 @@ class Program {
   RecommendOptions recommend_;
   PredictOptions predict_;
   InspectOptions inspect_;
+  ServeModelOptions serve_model_;
+  ServeAppOptions serve_app_;
 };
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include "tandem/cli/config_reader.h"
 #include "tandem/cli/report.h"
 #include "tandem/cli/verbs.h"
-#include "tandem/math/matmul.h"
 #include "tandem/training/run.h"
 
 namespace tandem::cli {
@@ -16,7 +15,7 @@ Status Train(Env& env, const TrainOptions& options, std::ostream& out) {
   config.data.skip_bad_rows = config.data.skip_bad_rows || options.skip_bad_rows;
   const size_t threads =
       options.threads > 0 ? static_cast<size_t>(options.threads) : AvailableProcessors();
-  Workers workers(threads, math::InitWorkerThread);
+  Workers workers(threads);
   const bool terminal = !options.json && ::isatty(STDOUT_FILENO) != 0;
 
   // An output that cannot be written is told before the training, not after it.

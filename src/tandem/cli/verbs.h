@@ -44,4 +44,34 @@ struct InspectOptions {
 };
 Status Inspect(Env& env, const InspectOptions& options, std::ostream& out);
 
+// How a server ends on SIGTERM or SIGINT.
+struct StopOptions {
+  double delay_seconds = 0;     // answering on while load balancers notice
+  double timeout_seconds = 30;  // for requests in flight
+};
+
+// Flags have TensorFlow Serving's names.
+struct ServeModelOptions {
+  std::string model_name = "default";
+  std::string model_base_path;
+  std::string address = "0.0.0.0";
+  int port = 8500;
+  double poll_seconds = 1;
+  StopOptions stop;
+};
+Status ServeModel(Env& env, const ServeModelOptions& options, std::ostream& out);
+
+struct ServeAppOptions {
+  std::string bundle;
+  std::string model_server;  // host:port; empty: in process
+  std::string model_name = "user_model";
+  double model_server_timeout_seconds = 0.25;
+  std::string address = "0.0.0.0";
+  int port = 6000;
+  int threads = 0;  // 0: as many as this process may use
+  double poll_seconds = 1;
+  StopOptions stop;
+};
+Status ServeApp(Env& env, const ServeAppOptions& options, std::ostream& out);
+
 }  // namespace tandem::cli

@@ -34,6 +34,18 @@ void ScaleOnly(float beta, MatrixView c) {
   }
 }
 
+// Keeps oneDNN, which asks OpenMP, on this thread, and gives the thread its setting back.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  const int before_;
+};
+
 }  // namespace
 
 void MatMul(Transpose transpose_a, Transpose transpose_b, float alpha, ConstMatrixView a,
@@ -44,12 +56,11 @@ void MatMul(Transpose transpose_a, Transpose transpose_b, float alpha, ConstMatr
   if (Rows(transpose_b, b) != k || c.rows != m || c.cols != n) Die("shapes do not fit");
   if (m == 0 || n == 0) return;
   if (k == 0) return ScaleOnly(beta, c);
+  const OneThread one_thread;
   const dnnl_status_t status =
       dnnl_sgemm(Letter(transpose_a), Letter(transpose_b), Dim(m), Dim(n), Dim(k), alpha, a.data,
                  Dim(a.stride), b.data, Dim(b.stride), beta, c.data, Dim(c.stride));
   if (status != dnnl_success) Die("dnnl_sgemm refused its arguments");
 }
-
-void InitWorkerThread() { omp_set_num_threads(1); }
 
 }  // namespace tandem::math

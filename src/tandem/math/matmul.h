@@ -1,6 +1,6 @@
-// Matrix products on one thread, by oneDNN's sgemm. To use several threads, cut the rows into
-// shards by shape and give each a product (base/parallel.h): then the bits do not depend on the
-// number of threads.
+// Matrix products on the calling thread alone, by oneDNN's sgemm. To use several threads, cut the
+// rows into shards by shape and give each a product (base/parallel.h): then the bits do not depend
+// on the number of threads.
 #pragma once
 
 #include "tandem/math/matrix.h"
@@ -13,8 +13,5 @@ enum class Transpose { kNo, kYes };
 // be uninitialised. Shapes that do not fit are a defect of the caller and end the program.
 void MatMul(Transpose transpose_a, Transpose transpose_b, float alpha, ConstMatrixView a,
             ConstMatrixView b, float beta, MatrixView c);
-
-// Keeps oneDNN on the calling thread; give it to Workers as thread_init.
-void InitWorkerThread();
 
 }  // namespace tandem::math

@@ -19,6 +19,8 @@ class Handle {
   const T& operator*() const { return *value_; }
   const T* operator->() const { return value_.get(); }
   int64_t version() const { return version_; }
+  // The same hold without the number.
+  const std::shared_ptr<const T>& Share() const { return value_; }
 
  private:
   std::shared_ptr<const T> value_;

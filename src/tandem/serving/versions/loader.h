@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "tandem/base/status.h"
 
@@ -18,6 +20,22 @@ class Loader {
   virtual ~Loader() = default;
   // Never a null pointer.
   virtual Result<std::shared_ptr<const T>> Load(const std::string& path, int64_t version) = 0;
+};
+
+// A loader that is one function.
+template <typename T>
+class FunctionLoader final : public Loader<T> {
+ public:
+  using Function =
+      std::function<Result<std::shared_ptr<const T>>(const std::string& path, int64_t version)>;
+
+  explicit FunctionLoader(Function load) : load_(std::move(load)) {}
+  Result<std::shared_ptr<const T>> Load(const std::string& path, int64_t version) override {
+    return load_(path, version);
+  }
+
+ private:
+  const Function load_;
 };
 
 }  // namespace tandem::versions

@@ -56,6 +56,18 @@ class Manager {
   // One round, on this thread. The error is that of the source; a refused version is none.
   Status Poll() { return Poll(std::stop_token()); }
 
+  // A first round that must leave something to serve: else the error of the source, that of the
+  // newest version where all are refused, or kNotFound where there is none.
+  Status PollForFirst() {
+    TANDEM_RETURN_IF_ERROR(Poll());
+    if (Get().ok()) return Status();
+    for (const VersionStatus& one : Statuses()) {
+      if (!one.error.ok()) return one.error;
+    }
+    return NotFoundError(source_->Name(),
+                         " holds no version: expected a directory named 1, 2, ...");
+  }
+
   // Polls now and then every `interval`, on a thread of its own. Once at most.
   void Start(std::chrono::milliseconds interval) {
     thread_ = std::jthread([this, interval](const std::stop_token& stop) {

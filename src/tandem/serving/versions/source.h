@@ -22,6 +22,8 @@ struct FoundVersion {
 class Source {
  public:
   virtual ~Source() = default;
+  // For messages: where the versions come from.
+  virtual std::string Name() const = 0;
   // Ascending by version, each once; empty where there is none yet.
   virtual Result<std::vector<FoundVersion>> List() const = 0;
   // Changes when what is at the version's path changes.
@@ -34,6 +36,7 @@ class DirectorySource final : public Source {
   // that holds files but no version directories. `env` must outlive the source.
   DirectorySource(const Env& env, std::string path);
 
+  std::string Name() const override { return path_; }
   // A version is a directory named by a decimal int64 without sign or leading zeros; whatever
   // else the base path holds (17.tmp, notes, files) is left alone.
   Result<std::vector<FoundVersion>> List() const override;

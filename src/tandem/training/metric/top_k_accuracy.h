@@ -8,8 +8,7 @@
 // counting instead of by a top-k.
 //
 // A user's scores are computed once, in blocks of users, on all threads of `workers`; the result
-// does not depend on their number. Give `workers` math::InitWorkerThread. Memory: one block of
-// scores for each shard, not [q, n].
+// does not depend on their number. Memory: one block of scores for each shard, not [q, n].
 #pragma once
 
 #include <cstdint>

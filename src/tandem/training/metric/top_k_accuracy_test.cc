@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "tandem/base/rng.h"
-#include "tandem/math/matmul.h"
 
 namespace tandem::metric {
 namespace {
@@ -38,12 +37,12 @@ struct Case {
 };
 
 std::vector<double> Accuracy(const Case& data, const std::vector<int64_t>& ks) {
-  Workers workers(1, math::InitWorkerThread);
+  Workers workers(1);
   return TopKAccuracy(data.View(), ks, workers).value();
 }
 
 std::string Refusal(const Case& data, const std::vector<int64_t>& ks = {1}) {
-  Workers workers(1, math::InitWorkerThread);
+  Workers workers(1);
   return TopKAccuracy(data.View(), ks, workers).status().message();
 }
 
@@ -146,7 +145,7 @@ Case Random(uint64_t seed) {
 
 TEST(TopKAccuracyTest, AgreesWithTheDefinitionAtAnyThreadCount) {
   const std::vector<int64_t> ks = {1, 5, 10, 50, 100};
-  Workers two(2, math::InitWorkerThread);
+  Workers two(2);
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     const Case data = Random(seed);
     const std::vector<double> expected = Naive(data, ks);

@@ -1,0 +1,72 @@
+#include <chrono>
+#include <string>
+
+#include "tandem/base/log.h"
+#include "tandem/base/parallel.h"
+#include "tandem/cli/verbs.h"
+#include "tandem/serving/app/app.h"
+#include "tandem/serving/model_server/model_server.h"
+#include "tandem/serving/net/signal.h"
+
+namespace tandem::cli {
+namespace {
+
+std::chrono::milliseconds Milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+}
+
+// Serves until SIGTERM or SIGINT: says so to whoever balances the load, waits until they know,
+// and lets what is in flight finish. A second signal during the wait ends the wait.
+template <typename Server>
+void ServeUntilStopped(const net::StopSignals& signals, const StopOptions& options,
+                       Server& server) {
+  signals.Wait();
+  Log(LogLevel::kInfo, "stopping: new requests are still answered while the word spreads");
+  server.AnnounceShutdown();
+  if (options.delay_seconds > 0) signals.WaitFor(Milliseconds(options.delay_seconds));
+}
+
+}  // namespace
+
+Status ServeModel(Env& env, const ServeModelOptions& options, std::ostream& out) {
+  const net::StopSignals signals;  // before any thread
+  model_server::ModelServerOptions server_options;
+  server_options.model_name = options.model_name;
+  server_options.model_base_path = options.model_base_path;
+  server_options.grpc.address = options.address;
+  server_options.grpc.port = options.port;
+  server_options.poll_interval = Milliseconds(options.poll_seconds);
+  TANDEM_ASSIGN_OR_RETURN(const auto server, model_server::ModelServer::Start(env, server_options));
+  out << "model server: " << options.model_name << " on gRPC " << options.address << ':'
+      << server->port() << std::endl;
+  ServeUntilStopped(signals, options.stop, *server);
+  server->Drain(Milliseconds(options.stop.timeout_seconds));
+  return {};
+}
+
+Status ServeApp(Env& env, const ServeAppOptions& options, std::ostream& out) {
+  const net::StopSignals signals;  // before any thread
+  app::AppOptions app_options;
+  app_options.bundle = options.bundle;
+  if (!options.model_server.empty()) {
+    app_options.model_server = app::RemoteEncoderOptions{
+        .target = options.model_server,
+        .model_name = options.model_name,
+        .timeout = Milliseconds(options.model_server_timeout_seconds),
+    };
+  }
+  app_options.http.address = options.address;
+  app_options.http.port = options.port;
+  app_options.http.threads =
+      options.threads > 0 ? options.threads : static_cast<int>(AvailableProcessors());
+  app_options.poll_interval = Milliseconds(options.poll_seconds);
+  TANDEM_ASSIGN_OR_RETURN(const auto server, app::App::Start(env, app_options));
+  out << "recommender app: HTTP " << options.address << ':' << server->port() << ", users encoded "
+      << (options.model_server.empty() ? "in process" : "by " + options.model_server) << std::endl;
+  ServeUntilStopped(signals, options.stop, *server);
+  const Status drained = server->Drain(Milliseconds(options.stop.timeout_seconds));
+  if (!drained.ok()) Log(LogLevel::kWarning, drained.message());
+  return {};
+}
+
+}  // namespace tandem::cli

@@ -1,0 +1,91 @@
+#include "tandem/serving/app/app.h"
+
+#include <atomic>
+#include <utility>
+
+#include "tandem/bundle/reader.h"
+#include "tandem/serving/app/recommend_handler.h"
+#include "tandem/serving/net/router.h"
+#include "tandem/serving/versions/log_observer.h"
+#include "tandem/serving/versions/manager.h"
+
+namespace tandem::app {
+namespace {
+
+std::unique_ptr<recommend::QueryEncoder> MakeEncoder(const AppOptions& options) {
+  if (!options.model_server.has_value()) return std::make_unique<recommend::InProcessEncoder>();
+  return std::make_unique<RemoteEncoder>(*options.model_server);
+}
+
+}  // namespace
+
+class App::Core {
+ public:
+  Core(const Env& env, const AppOptions& options)
+      : observer_("bundle " + options.bundle),
+        versions_({.keep = 1}, std::make_unique<versions::DirectorySource>(env, options.bundle),
+                  std::make_unique<versions::FunctionLoader<bundle::Bundle>>(
+                      [&env](const std::string& path, int64_t /*version*/) {
+                        return bundle::OpenVersion(env, path);
+                      }),
+                  &observer_),
+        encoder_(MakeEncoder(options)) {
+    router_.Add("GET", "/recommend/{user_id}", RecommendHandler(versions_, *encoder_));
+    router_.Add("GET", "/healthz", [](const net::HttpRequest&, const net::HttpResponder& respond) {
+      respond({.body = "{\"status\":\"ok\"}\n"});
+    });
+    router_.Add("GET", "/readyz",
+                [this](const net::HttpRequest&, const net::HttpResponder& respond) {
+                  respond(Readiness());
+                });
+  }
+  // The server ends first, so that no request finds the rest gone.
+  ~Core() { server_.reset(); }
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  Status Start(const AppOptions& options) {
+    TANDEM_RETURN_IF_ERROR(versions_.PollForFirst());
+    TANDEM_ASSIGN_OR_RETURN(
+        server_, net::HttpServer::Start(
+                     options.http, [this](net::HttpRequest request, net::HttpResponder respond) {
+                       router_.Handle(std::move(request), respond);
+                     }));
+    versions_.Start(options.poll_interval);
+    return {};
+  }
+
+  void AnnounceShutdown() { leaving_ = true; }
+  net::HttpServer& server() { return *server_; }
+  const net::HttpServer& server() const { return *server_; }
+
+ private:
+  net::HttpResponse Readiness() const {
+    if (leaving_) return net::ErrorResponse(UnavailableError("shutting down"));
+    const auto handle = versions_.Get();
+    if (!handle.ok()) return net::ErrorResponse(handle.status());
+    return {.body = StrCat("{\"status\":\"ready\",\"model_version\":", handle->version(), "}\n")};
+  }
+
+  std::atomic<bool> leaving_ = false;
+  versions::LogObserver observer_;
+  versions::Manager<bundle::Bundle> versions_;
+  net::Router router_;
+  std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<recommend::QueryEncoder> encoder_;
+};
+
+Result<std::unique_ptr<App>> App::Start(const Env& env, const AppOptions& options) {
+  auto core = std::make_unique<Core>(env, options);
+  TANDEM_RETURN_IF_ERROR(core->Start(options));
+  return std::unique_ptr<App>(new App(std::move(core)));
+}
+
+App::App(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+App::~App() = default;
+
+int App::port() const { return core_->server().port(); }
+void App::AnnounceShutdown() { core_->AnnounceShutdown(); }
+Status App::Drain(std::chrono::milliseconds timeout) { return core_->server().Drain(timeout); }
+
+}  // namespace tandem::app
