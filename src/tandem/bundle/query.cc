@@ -1,6 +1,7 @@
 #include "tandem/bundle/query.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "tandem/base/parallel.h"
 
@@ -9,43 +10,66 @@ namespace {
 
 std::vector<float> Copy(nn::Var value) { return {value.values().begin(), value.values().end()}; }
 
-// Categories of one item row, as EncodeItems takes them.
-struct OneItem {
-  int32_t row;
-  int64_t offsets[2];
-  std::span<const int32_t> categories;
+// What the rating head needs of a block of pairs: each user once, each pair's own item.
+class PairBlock {
+ public:
+  explicit PairBlock(const Bundle& bundle) : bundle_(bundle) {}
 
-  OneItem(const Bundle& bundle, int32_t item) : row(item), offsets{0, 0} {
-    if (item >= 0) categories = bundle.items.category_lists[item];
-    offsets[1] = static_cast<int64_t>(categories.size());
+  void Add(int32_t user, int32_t item) {
+    if (users_.empty() || users_.back() != user) AddUser(user);
+    query_of_.push_back(static_cast<int32_t>(users_.size()) - 1);
+    item_of_.push_back(static_cast<int32_t>(items_.size()));
+    items_.push_back(item);
+    if (item >= 0) Append(bundle_.items.category_lists[item], categories_);
+    category_offsets_.push_back(static_cast<int64_t>(categories_.size()));
   }
+
+  nn::Var Predict(nn::Tape& tape) const {
+    const auto d = static_cast<size_t>(bundle_.dimension());
+    const model::QueryInput query{
+        .users = users_, .history_offsets = history_offsets_, .history = history_};
+    const model::ItemInput item{
+        .items = items_, .category_offsets = category_offsets_, .categories = categories_};
+    return bundle_.model
+        ->PredictRatings(tape, nn::Constant(tape, queries_, users_.size(), d),
+                         bundle_.model->EncodeItems(tape, item), query, item,
+                         {.query_of = query_of_, .item_of = item_of_})
+        .prediction;
+  }
+
+ private:
+  template <typename T>
+  static void Append(std::span<const T> values, std::vector<T>& to) {
+    to.insert(to.end(), values.begin(), values.end());
+  }
+
+  void AddUser(int32_t user) {
+    users_.push_back(user);
+    if (user >= 0) Append(bundle_.users.history[user], history_);
+    history_offsets_.push_back(static_cast<int64_t>(history_.size()));
+    Append(EmbeddingOfRow(bundle_, user), queries_);
+  }
+
+  const Bundle& bundle_;
+  std::vector<int32_t> users_;
+  std::vector<int64_t> history_offsets_ = {0};
+  std::vector<int32_t> history_;
+  std::vector<float> queries_;
+  std::vector<int32_t> items_;
+  std::vector<int64_t> category_offsets_ = {0};
+  std::vector<int32_t> categories_;
+  std::vector<int32_t> query_of_;
+  std::vector<int32_t> item_of_;
 };
 
-// What the rating head needs of a block of pairs: each pair brings its own query and item.
-struct PairBlock {
-  std::vector<int64_t> history_offsets = {0};
-  std::vector<int32_t> history;
-  std::vector<int64_t> category_offsets = {0};
-  std::vector<int32_t> categories;
-  std::vector<float> queries;
-  std::vector<int32_t> places;
-
-  void Add(const Bundle& bundle, int32_t user, int32_t item) {
-    const std::span<const int32_t> seen =
-        user < 0 ? std::span<const int32_t>() : bundle.users.history[user];
-    history.insert(history.end(), seen.begin(), seen.end());
-    history_offsets.push_back(static_cast<int64_t>(history.size()));
-    const OneItem one(bundle, item);
-    categories.insert(categories.end(), one.categories.begin(), one.categories.end());
-    category_offsets.push_back(static_cast<int64_t>(categories.size()));
-    const auto d = static_cast<size_t>(bundle.dimension());
-    const std::span<const float> query =
-        user < 0 ? std::span<const float>(bundle.users.unknown)
-                 : std::span(bundle.users.embeddings).subspan(static_cast<size_t>(user) * d, d);
-    queries.insert(queries.end(), query.begin(), query.end());
-    places.push_back(static_cast<int32_t>(places.size()));
-  }
-};
+// [n] the numbers of pairs, those of a user together, else in the order given.
+std::vector<size_t> OrderByUser(std::span<const int32_t> user_rows) {
+  std::vector<size_t> order(user_rows.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return user_rows[a] < user_rows[b]; });
+  return order;
+}
 
 }  // namespace
 
@@ -54,10 +78,13 @@ bool TakesHistory(const Bundle& bundle) {
 }
 
 std::span<const float> UserEmbedding(const Bundle& bundle, std::string_view user_id) {
-  const int32_t row = bundle.UserRow(user_id);
-  if (row < 0) return bundle.users.unknown;
+  return EmbeddingOfRow(bundle, bundle.UserRow(user_id));
+}
+
+std::span<const float> EmbeddingOfRow(const Bundle& bundle, int32_t user_row) {
+  if (user_row < 0) return bundle.users.unknown;
   const auto d = static_cast<size_t>(bundle.dimension());
-  return std::span(bundle.users.embeddings).subspan(static_cast<size_t>(row) * d, d);
+  return std::span(bundle.users.embeddings).subspan(static_cast<size_t>(user_row) * d, d);
 }
 
 Result<std::vector<float>> EncodeHistory(const Bundle& bundle, std::span<const int32_t> item_rows) {
@@ -84,28 +111,19 @@ Result<std::vector<float>> PredictRatings(const Bundle& bundle, std::span<const 
     return InvalidArgumentError("got ", user_rows.size(), " users and ", item_rows.size(),
                                 " items, expected pairs");
   }
-  constexpr size_t kBlock = 1024;  // bounds the memory of histories that repeat for each pair
-  const auto d = static_cast<size_t>(bundle.dimension());
+  constexpr size_t kBlock = 1024;  // bounds the memory of histories and hidden layers
+  const std::vector<size_t> order = OrderByUser(user_rows);
   Workers workers(1);
   nn::Tape tape(workers);
-  std::vector<float> ratings;
-  ratings.reserve(user_rows.size());
-  for (size_t begin = 0; begin < user_rows.size(); begin += kBlock) {
-    const size_t n = std::min(kBlock, user_rows.size() - begin);
-    PairBlock block;
-    for (size_t i = begin; i < begin + n; ++i) block.Add(bundle, user_rows[i], item_rows[i]);
+  std::vector<float> ratings(order.size());
+  for (size_t begin = 0; begin < order.size(); begin += kBlock) {
+    const std::span<const size_t> pairs =
+        std::span(order).subspan(begin, std::min(kBlock, order.size() - begin));
+    PairBlock block(bundle);
+    for (const size_t pair : pairs) block.Add(user_rows[pair], item_rows[pair]);
     tape.Reset();
-    const model::QueryInput query{.users = user_rows.subspan(begin, n),
-                                  .history_offsets = block.history_offsets,
-                                  .history = block.history};
-    const model::ItemInput item{.items = item_rows.subspan(begin, n),
-                                .category_offsets = block.category_offsets,
-                                .categories = block.categories};
-    const model::Ratings answer = bundle.model->PredictRatings(
-        tape, nn::Constant(tape, block.queries, n, d), bundle.model->EncodeItems(tape, item), query,
-        item, {.query_of = block.places, .item_of = block.places});
-    const std::span<const float> values = answer.prediction.values();
-    ratings.insert(ratings.end(), values.begin(), values.end());
+    const std::span<const float> values = block.Predict(tape).values();
+    for (size_t i = 0; i < pairs.size(); ++i) ratings[pairs[i]] = values[i];
   }
   return ratings;
 }

@@ -16,6 +16,9 @@ bool TakesHistory(const Bundle& bundle);
 // the bundle.
 std::span<const float> UserEmbedding(const Bundle& bundle, std::string_view user_id);
 
+// The same of a user row; -1 is the unknown user.
+std::span<const float> EmbeddingOfRow(const Bundle& bundle, int32_t user_row);
+
 // [d]: runs the query tower on item rows (unknown items left out by the caller). An empty
 // history is the unknown user. kFailedPrecondition where the tower takes no history.
 Result<std::vector<float>> EncodeHistory(const Bundle& bundle, std::span<const int32_t> item_rows);

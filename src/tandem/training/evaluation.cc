@@ -1,8 +1,8 @@
 #include "tandem/training/evaluation.h"
 
 #include <algorithm>
-#include <numeric>
 
+#include "tandem/bundle/query.h"
 #include "tandem/training/metric/regression.h"
 #include "tandem/training/metric/top_k_accuracy.h"
 #include "tandem/training/solver/bias.h"
@@ -10,44 +10,37 @@
 namespace tandem::training {
 namespace {
 
-std::vector<int32_t> Iota(int64_t n) {
-  std::vector<int32_t> rows(static_cast<size_t>(n));
-  std::iota(rows.begin(), rows.end(), 0);
-  return rows;
-}
+// The users of the test rows, each once, with what they have seen.
+struct TestUsers {
+  std::vector<int32_t> rows;      // ascending; -1, the unknown user, comes first
+  std::vector<int32_t> place_of;  // [m] of each test row in `rows`
+  std::vector<int64_t> seen_offsets = {0};
+  std::vector<int32_t> seen;
 
-// All users and, last, the unknown one with an empty history.
-struct AllQueries {
-  std::vector<int32_t> users;
-  std::vector<int64_t> history_offsets;
-  const std::vector<int32_t>* history;
-
-  explicit AllQueries(const data::History& all)
-      : users(Iota(all.users())), history_offsets(all.offsets), history(&all.items) {
-    users.push_back(-1);
-    history_offsets.push_back(history_offsets.back());
-  }
-  model::QueryInput Input() const {
-    return {.users = users, .history_offsets = history_offsets, .history = *history};
-  }
-  // The place of a user row among the queries.
-  int32_t PlaceOf(int32_t user) const {
-    return user < 0 ? static_cast<int32_t>(users.size()) - 1 : user;
+  TestUsers(const bundle::Bundle& bundle, const data::Interactions& test) : rows(test.user) {
+    std::sort(rows.begin(), rows.end());
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    for (const int32_t user : test.user) {
+      const auto found = std::lower_bound(rows.begin(), rows.end(), user);
+      place_of.push_back(static_cast<int32_t>(found - rows.begin()));
+    }
+    for (const int32_t user : rows) {
+      if (user >= 0) {
+        const std::span<const int32_t> history = bundle.users.history[user];
+        seen.insert(seen.end(), history.begin(), history.end());
+      }
+      seen_offsets.push_back(static_cast<int64_t>(seen.size()));
+    }
   }
 };
 
-std::vector<float> Copy(nn::Var value) { return {value.values().begin(), value.values().end()}; }
-
 // Accuracies with and without the training items.
-Status Rank(const metric::TopKInput& all, const AllQueries& queries, Workers& workers,
-            Metrics& metrics) {
+Status Rank(metric::TopKInput input, const TestUsers& users, Workers& workers, Metrics& metrics) {
   TANDEM_ASSIGN_OR_RETURN(metrics.accuracy_all,
-                          metric::TopKAccuracy(all, metric::kUsualKs, workers));
-  metric::TopKInput unseen = all;
-  unseen.seen_offsets = queries.history_offsets;
-  unseen.seen = *queries.history;
-  TANDEM_ASSIGN_OR_RETURN(metrics.accuracy,
-                          metric::TopKAccuracy(unseen, metric::kUsualKs, workers));
+                          metric::TopKAccuracy(input, metric::kUsualKs, workers));
+  input.seen_offsets = users.seen_offsets;
+  input.seen = users.seen;
+  TANDEM_ASSIGN_OR_RETURN(metrics.accuracy, metric::TopKAccuracy(input, metric::kUsualKs, workers));
   return {};
 }
 
@@ -57,95 +50,97 @@ Status Judge(std::span<const float> predictions, const data::Interactions& test,
   return {};
 }
 
-Result<Metrics> EvaluateModel(const model::TwoTower& tower, const data::Dataset& dataset,
-                              const AllQueries& queries, const data::History& history,
-                              const data::Interactions& test, Workers& workers) {
+Result<Metrics> EvaluateModel(const bundle::Bundle& bundle, const data::Interactions& test,
+                              const TestUsers& users, Workers& workers) {
   Metrics metrics{.name = "model"};
-  const Embeddings embeddings = EncodeAll(tower, dataset.catalogue, history, workers);
-  std::vector<int32_t> query_of;
-  for (const int32_t user : test.user) query_of.push_back(queries.PlaceOf(user));
-  const metric::TopKInput input{.dimension = tower.config().dimension,
-                                .queries = embeddings.queries,
-                                .items = embeddings.items,
-                                .query_of = query_of,
-                                .item_of = test.item};
-  TANDEM_RETURN_IF_ERROR(Rank(input, queries, workers, metrics));
-  if (tower.config().rating == model::RatingHead::kNone) return metrics;
-
-  nn::Tape tape(workers);
-  const auto d = static_cast<size_t>(tower.config().dimension);
-  std::vector<int32_t> items = Iota(dataset.catalogue.size());
-  items.push_back(-1);  // the unknown item, last
-  std::vector<int64_t> category_offsets = dataset.catalogue.category_offsets;
-  category_offsets.push_back(category_offsets.back());
-  const model::ItemInput item_input{.items = items,
-                                    .category_offsets = category_offsets,
-                                    .categories = dataset.catalogue.category};
-  std::vector<int32_t> item_of;
-  for (const int32_t item : test.item) {
-    item_of.push_back(item < 0 ? static_cast<int32_t>(items.size()) - 1 : item);
+  std::vector<float> queries;
+  for (const int32_t user : users.rows) {
+    const std::span<const float> embedding = bundle::EmbeddingOfRow(bundle, user);
+    queries.insert(queries.end(), embedding.begin(), embedding.end());
   }
-  const nn::Var query_embeddings = nn::Constant(tape, embeddings.queries, queries.users.size(), d);
-  const model::Ratings ratings =
-      tower.PredictRatings(tape, query_embeddings, tower.EncodeItems(tape, item_input),
-                           queries.Input(), item_input, {.query_of = query_of, .item_of = item_of});
-  TANDEM_RETURN_IF_ERROR(Judge(ratings.prediction.values(), test, metrics));
+  TANDEM_RETURN_IF_ERROR(Rank({.dimension = bundle.dimension(),
+                               .queries = queries,
+                               .items = bundle.items.embeddings,
+                               .query_of = users.place_of,
+                               .item_of = test.item},
+                              users, workers, metrics));
+  if (bundle.config.rating == model::RatingHead::kNone) return metrics;
+  TANDEM_ASSIGN_OR_RETURN(const std::vector<float> ratings,
+                          bundle::PredictRatings(bundle, test.user, test.item));
+  TANDEM_RETURN_IF_ERROR(Judge(ratings, test, metrics));
   return metrics;
 }
 
 // Every user gets the items by their counts: a query of 1 and items of their count.
-Result<Metrics> EvaluatePopularity(const data::Dataset& dataset, const AllQueries& queries,
-                                   const data::Interactions& test, Workers& workers) {
+Result<Metrics> EvaluatePopularity(const bundle::Bundle& bundle, const data::Interactions& test,
+                                   const TestUsers& users, Workers& workers) {
   Metrics metrics{.name = "most popular"};
-  const std::vector<int64_t> counts = data::ItemCounts(dataset.train);
-  const std::vector<float> items(counts.begin(), counts.end());
-  const std::vector<float> ones(queries.users.size(), 1.0F);
-  std::vector<int32_t> query_of;
-  for (const int32_t user : test.user) query_of.push_back(queries.PlaceOf(user));
-  const metric::TopKInput input{
-      .dimension = 1, .queries = ones, .items = items, .query_of = query_of, .item_of = test.item};
-  TANDEM_RETURN_IF_ERROR(Rank(input, queries, workers, metrics));
+  const std::vector<float> counts(bundle.items.popularity.begin(), bundle.items.popularity.end());
+  const std::vector<float> ones(users.rows.size(), 1.0F);
+  TANDEM_RETURN_IF_ERROR(Rank({.dimension = 1,
+                               .queries = ones,
+                               .items = counts,
+                               .query_of = users.place_of,
+                               .item_of = test.item},
+                              users, workers, metrics));
   return metrics;
 }
 
 }  // namespace
 
-Embeddings EncodeAll(const model::TwoTower& tower, const data::Catalogue& catalogue,
-                     const data::History& history, Workers& workers) {
-  nn::Tape tape(workers);
-  const AllQueries queries(history);
-  const std::vector<int32_t> items = Iota(catalogue.size());
-  return {.queries = Copy(tower.EncodeQueries(tape, queries.Input())),
-          .items = Copy(tower.EncodeItems(tape, {.items = items,
-                                                 .category_offsets = catalogue.category_offsets,
-                                                 .categories = catalogue.category}))};
+Result<std::vector<Metrics>> EvaluateBundle(const bundle::Bundle& bundle,
+                                            const data::Interactions& test, Workers& workers) {
+  if (test.size() == 0) return InvalidArgumentError("there are no test rows to evaluate on");
+  const data::Interactions aligned = data::Align(test, bundle.users.ids, bundle.items.ids);
+  const TestUsers users(bundle, aligned);
+  std::vector<Metrics> table;
+  TANDEM_ASSIGN_OR_RETURN(table.emplace_back(), EvaluateModel(bundle, aligned, users, workers));
+  TANDEM_ASSIGN_OR_RETURN(table.emplace_back(),
+                          EvaluatePopularity(bundle, aligned, users, workers));
+  return table;
 }
 
-Result<std::vector<Metrics>> EvaluateBesideBaselines(const model::TwoTower& tower,
-                                                     const data::Dataset& dataset,
-                                                     const data::History& history,
+Result<std::vector<Metrics>> EvaluateBesideBaselines(const bundle::Bundle& bundle,
+                                                     const data::Interactions& train,
                                                      const data::Interactions& test,
                                                      Workers& workers) {
-  if (test.size() == 0) return InvalidArgumentError("there are no test rows to evaluate on");
-  const AllQueries queries(history);
-  std::vector<Metrics> table;
-  TANDEM_ASSIGN_OR_RETURN(table.emplace_back(),
-                          EvaluateModel(tower, dataset, queries, history, test, workers));
-  TANDEM_ASSIGN_OR_RETURN(table.emplace_back(),
-                          EvaluatePopularity(dataset, queries, test, workers));
-  TANDEM_ASSIGN_OR_RETURN(const solver::BiasModel bias, solver::SolveBias(dataset.train));
-  const auto n = static_cast<size_t>(test.size());
-  Metrics mean{.name = "global mean"};
-  TANDEM_RETURN_IF_ERROR(Judge(std::vector<float>(n, static_cast<float>(bias.mean)), test, mean));
-  table.push_back(std::move(mean));
+  TANDEM_ASSIGN_OR_RETURN(std::vector<Metrics> table, EvaluateBundle(bundle, test, workers));
+  TANDEM_ASSIGN_OR_RETURN(const solver::BiasModel bias, solver::SolveBias(train));
+  const std::vector<float> means(test.user.size(), static_cast<float>(bias.mean));
+  TANDEM_RETURN_IF_ERROR(Judge(means, test, table.emplace_back(Metrics{.name = "global mean"})));
+  const data::Interactions aligned = data::Align(test, train.users, train.items);
   std::vector<float> predictions;
-  for (size_t i = 0; i < n; ++i) {
-    predictions.push_back(static_cast<float>(bias.Predict(test.user[i], test.item[i])));
+  for (size_t i = 0; i < aligned.user.size(); ++i) {
+    predictions.push_back(static_cast<float>(bias.Predict(aligned.user[i], aligned.item[i])));
   }
-  Metrics biases{.name = "user+item bias"};
-  TANDEM_RETURN_IF_ERROR(Judge(predictions, test, biases));
-  table.push_back(std::move(biases));
+  TANDEM_RETURN_IF_ERROR(
+      Judge(predictions, test, table.emplace_back(Metrics{.name = "user+item bias"})));
   return table;
+}
+
+int64_t CountTrainedOn(const bundle::Bundle& bundle, const data::Interactions& test) {
+  const data::Interactions aligned = data::Align(test, bundle.users.ids, bundle.items.ids);
+  int64_t count = 0;
+  for (size_t i = 0; i < aligned.user.size(); ++i) {
+    if (aligned.user[i] < 0) continue;
+    const std::span<const int32_t> history = bundle.users.history[aligned.user[i]];
+    if (std::binary_search(history.begin(), history.end(), aligned.item[i])) ++count;
+  }
+  return count;
+}
+
+std::vector<std::pair<std::string, double>> ModelMetrics(const Metrics& metrics) {
+  std::vector<std::pair<std::string, double>> named;
+  const auto add = [&](const std::vector<double>& accuracies, const char* suffix) {
+    for (size_t i = 0; i < accuracies.size(); ++i) {
+      named.emplace_back(StrCat("acc@", metric::kUsualKs[i], suffix), accuracies[i]);
+    }
+  };
+  add(metrics.accuracy, "");
+  add(metrics.accuracy_all, " (seen kept)");
+  if (metrics.rmse) named.emplace_back("RMSE", *metrics.rmse);
+  if (metrics.mae) named.emplace_back("MAE", *metrics.mae);
+  return named;
 }
 
 }  // namespace tandem::training

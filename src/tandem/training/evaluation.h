@@ -1,27 +1,23 @@
-// How good a trained model is on test rows, beside the baselines that it must beat.
+// How good a bundle is on test rows, beside the baselines that it must beat.
+//
+// Everything is computed from the bundle, as a server would answer from it: what `tandem train`
+// records and what `tandem evaluate` finds on the same rows are the same numbers.
+//
+// Test rows may have vocabularies of their own; users and items that the bundle does not know
+// are the unknown user and a miss. kInvalidArgument: no test rows.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tandem/base/parallel.h"
 #include "tandem/base/status.h"
-#include "tandem/model/two_tower.h"
+#include "tandem/bundle/bundle.h"
 #include "tandem/training/data/dataset.h"
-#include "tandem/training/data/history.h"
 
 namespace tandem::training {
-
-// Everything a bundle keeps of the towers' output.
-struct Embeddings {
-  std::vector<float> queries;  // [u + 1, d]; the last row is the unknown user's
-  std::vector<float> items;    // [n, d]
-};
-
-// Runs both towers, in inference mode, over all users (with their whole history) and all items.
-Embeddings EncodeAll(const model::TwoTower& tower, const data::Catalogue& catalogue,
-                     const data::History& history, Workers& workers);
 
 // Top-k accuracies are factorized, over the whole catalogue.
 struct Metrics {
@@ -32,12 +28,22 @@ struct Metrics {
   std::optional<double> mae;
 };
 
-// The model first, then most popular, global mean, user+item bias. `test` is aligned to the
-// vocabularies of `dataset.train`; -1 stands for unknown ids. kInvalidArgument: no test rows.
-Result<std::vector<Metrics>> EvaluateBesideBaselines(const model::TwoTower& tower,
-                                                     const data::Dataset& dataset,
-                                                     const data::History& history,
+// The model first, then most popular.
+Result<std::vector<Metrics>> EvaluateBundle(const bundle::Bundle& bundle,
+                                            const data::Interactions& test, Workers& workers);
+
+// As EvaluateBundle, then global mean and user+item bias, which are solved from `train`, the
+// rows that the bundle was trained on with its own vocabularies.
+Result<std::vector<Metrics>> EvaluateBesideBaselines(const bundle::Bundle& bundle,
+                                                     const data::Interactions& train,
                                                      const data::Interactions& test,
                                                      Workers& workers);
+
+// Test rows whose item is in the bundle's history of their user. Such a row is a miss of
+// `accuracy`, and its rating is no news to the model.
+int64_t CountTrainedOn(const bundle::Bundle& bundle, const data::Interactions& test);
+
+// The names and values under which a manifest keeps a model's metrics: "acc@10", "RMSE", ...
+std::vector<std::pair<std::string, double>> ModelMetrics(const Metrics& metrics);
 
 }  // namespace tandem::training

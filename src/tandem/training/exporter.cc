@@ -1,11 +1,13 @@
 #include "tandem/training/exporter.h"
 
+#include <numeric>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "tandem/base/checksum.h"
 #include "tandem/bundle/golden.h"
 #include "tandem/index/exact_index.h"
-#include "tandem/training/metric/top_k_accuracy.h"
 
 namespace tandem::training {
 namespace {
@@ -23,6 +25,36 @@ std::string FingerprintOf(const data::Interactions& rows) {
   }
   columns += ChecksumHex(rows.users.ToText()) + ChecksumHex(rows.items.ToText());
   return ChecksumHex(columns);
+}
+
+std::vector<int32_t> Iota(int64_t n) {
+  std::vector<int32_t> rows(static_cast<size_t>(n));
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+std::vector<float> Copy(nn::Var value) { return {value.values().begin(), value.values().end()}; }
+
+// Everything a bundle keeps of the towers' output.
+struct Embeddings {
+  std::vector<float> queries;  // [u + 1, d]; the last row is the unknown user's
+  std::vector<float> items;    // [n, d]
+};
+
+Embeddings EncodeAll(const model::TwoTower& tower, const data::Catalogue& catalogue,
+                     const data::History& history, Workers& workers) {
+  nn::Tape tape(workers);
+  std::vector<int32_t> users = Iota(history.users());
+  std::vector<int64_t> history_offsets = history.offsets;
+  users.push_back(-1);  // with an empty history
+  history_offsets.push_back(history_offsets.back());
+  const std::vector<int32_t> items = Iota(catalogue.size());
+  return {
+      .queries = Copy(tower.EncodeQueries(
+          tape, {.users = users, .history_offsets = history_offsets, .history = history.items})),
+      .items = Copy(tower.EncodeItems(tape, {.items = items,
+                                             .category_offsets = catalogue.category_offsets,
+                                             .categories = catalogue.category}))};
 }
 
 bundle::Items MakeItems(const data::Dataset& dataset, std::vector<float> embeddings) {
@@ -64,20 +96,6 @@ Result<bundle::Bundle> MakeBundle(std::unique_ptr<model::TwoTower> tower,
       index::ExactIndex::Create(made.items.embeddings, dataset.catalogue.size(), made.dimension()));
   made.golden = bundle::RecordGolden(made);
   return made;
-}
-
-std::vector<std::pair<std::string, double>> ModelMetrics(const Metrics& metrics) {
-  std::vector<std::pair<std::string, double>> named;
-  const auto add = [&](const std::vector<double>& accuracies, const char* suffix) {
-    for (size_t i = 0; i < accuracies.size(); ++i) {
-      named.emplace_back(StrCat("acc@", metric::kUsualKs[i], suffix), accuracies[i]);
-    }
-  };
-  add(metrics.accuracy, "");
-  add(metrics.accuracy_all, " (seen kept)");
-  if (metrics.rmse) named.emplace_back("RMSE", *metrics.rmse);
-  if (metrics.mae) named.emplace_back("MAE", *metrics.mae);
-  return named;
 }
 
 }  // namespace tandem::training

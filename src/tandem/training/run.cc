@@ -92,14 +92,14 @@ class Runner {
     TANDEM_ASSIGN_OR_RETURN(const data::Dataset dataset, data::MakeDataset(train, catalogue));
     const data::History history = data::MakeHistory(dataset.train);
     TANDEM_ASSIGN_OR_RETURN(auto tower, Train(dataset, history));
+    TANDEM_ASSIGN_OR_RETURN(bundle::Bundle made, MakeBundle(std::move(tower), dataset, history,
+                                                            {.seed = config_.seed}, workers_));
     Phase(StrCat("evaluating on ", test.size(), " rows"));
-    const data::Interactions aligned = data::Align(test, dataset.train.users, dataset.train.items);
     TANDEM_ASSIGN_OR_RETURN(const std::vector<Metrics> table,
-                            EvaluateBesideBaselines(*tower, dataset, history, aligned, workers_));
+                            EvaluateBesideBaselines(made, dataset.train, test, workers_));
     if (observer_.on_metrics) observer_.on_metrics(table);
-    const bundle::Provenance provenance{
-        .seed = config_.seed, .data_fingerprint = {}, .metrics = ModelMetrics(table.front())};
-    return MakeBundle(std::move(tower), dataset, history, provenance, workers_);
+    made.provenance.metrics = ModelMetrics(table.front());
+    return made;
   }
 
   Result<std::unique_ptr<model::TwoTower>> Train(const data::Dataset& dataset,

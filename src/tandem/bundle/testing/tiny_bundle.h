@@ -3,9 +3,9 @@
 // Nothing in it is trained: parameters come from the seed, and everything else follows from them
 // as in an export (embeddings are what the towers give, golden samples are recorded), so that
 // WriteNextVersion writes it and OpenVersion accepts it. Same seed, same bundle; another seed has
-// the same ids and titles and other embeddings, histories and popularity. The best
-// ten scores of a user span more than 0.1, so that a wrong item is no near tie. Version and
-// fingerprint are those of nothing written.
+// the same ids and titles and other embeddings, histories and popularity. The best ten scores of
+// a user span more than 0.1, so that a wrong item is no near tie. Version and fingerprint are
+// those of nothing written.
 //
 // User row r is the user (r + 1), "1" to "40"; item row r is the item (7 * r + 101), "101" to
 // "514", so that no row is taken for an id. Titles are "Film 101 (1950)", and for the first two
