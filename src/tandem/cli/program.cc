@@ -33,6 +33,7 @@ class Program {
     app_.set_version_flag("--version", std::string("tandem ") + kVersion);
     app_.require_subcommand(1);
     AddTrain();
+    AddEvaluate();
     AddRecommend();
     AddPredict();
     AddInspect();
@@ -76,6 +77,17 @@ class Program {
                   "Count malformed rows instead of stopping at the first");
     app->add_option("--threads", train_.threads, "Threads to use; the result is the same with any")
         ->check(CLI::Range(0, 1024));
+  }
+
+  void AddEvaluate() {
+    CLI::App* app = AddVerb("evaluate", "Accuracies and rating errors of a bundle on test rows",
+                            [this] { return Evaluate(env_, evaluate_, out_); });
+    app->add_option("bundle", evaluate_.bundle, "BUNDLE")->required();
+    app->add_option("--test", evaluate_.test, "Lines of user<TAB>item<TAB>rating<TAB>time")
+        ->required();
+    app->add_option("--layout", evaluate_.layout, "Layout of the file, as data.layout in a config")
+        ->capture_default_str();
+    app->add_flag("--json", evaluate_.json, "The model's metrics as one JSON object");
   }
 
   void AddRecommend() {
@@ -174,6 +186,7 @@ class Program {
   CLI::App app_;
   Verb verb_;
   TrainOptions train_;
+  EvaluateOptions evaluate_;
   RecommendOptions recommend_;
   PredictOptions predict_;
   InspectOptions inspect_;

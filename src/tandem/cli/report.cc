@@ -5,7 +5,7 @@
 #include <optional>
 #include <sstream>
 
-#include "tandem/training/exporter.h"
+#include "tandem/format/json_writer.h"
 #include "tandem/training/metric/top_k_accuracy.h"
 
 namespace tandem::cli {
@@ -65,7 +65,10 @@ void PrintMetricsTable(const std::vector<training::Metrics>& table, std::ostream
 void PrintMetricsJson(const training::Metrics& model, std::ostream& out) {
   std::string line = "{";
   for (const auto& [name, value] : training::ModelMetrics(model)) {
-    line += StrCat(line.size() > 1 ? "," : "", "\"", name, "\":", value);
+    if (line.size() > 1) line += ',';
+    format::AppendJsonString(line, name);
+    line += ':';
+    format::AppendJsonNumber(line, value);
   }
   out << line << "}" << std::endl;
 }

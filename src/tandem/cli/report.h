@@ -18,7 +18,7 @@ void PrintEpochJson(const training::EpochReport& report, std::ostream& out);
 // The model beside the baselines, a row each.
 void PrintMetricsTable(const std::vector<training::Metrics>& table, std::ostream& out);
 
-// {"acc@10":...,"RMSE":...}: the model's metrics.
+// {"acc@10":...,"RMSE":...}: the model's metrics, in full precision.
 void PrintMetricsJson(const training::Metrics& model, std::ostream& out);
 
 }  // namespace tandem::cli

@@ -22,6 +22,14 @@ struct TrainOptions {
 };
 Status Train(Env& env, const TrainOptions& options, std::ostream& out);
 
+struct EvaluateOptions {
+  std::string bundle;
+  std::string test;            // interactions; their ratings are the truth
+  std::string layout = "tsv";  // of the file, as data.layout in a config
+  bool json = false;           // the model's metrics as one JSON object
+};
+Status Evaluate(Env& env, const EvaluateOptions& options, std::ostream& out);
+
 struct RecommendOptions {
   std::string bundle;
   std::string user;        // one user, as a table of titles
