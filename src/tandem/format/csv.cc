@@ -70,8 +70,12 @@ Result<bool> CsvReader::Next(std::vector<std::string>& fields) {
   const size_t row_start = position_;
   const Status status = ReadRow(fields);
   if (status.ok()) return true;
-  // An unclosed quote may have run to the end of the bytes: only its first line is given up.
+  // An unclosed quote may have run to the end of the bytes: only its first line is given up. The
+  // bad row was inside a quoted field at every line end that it crossed. A later row that is so at
+  // one of them, before the field that failed began, goes on as the bad row did and fails as it
+  // did: that need not be read again, and no stretch of text is, but for the failed field.
   fields.clear();
+  doomed_before_ = std::max(doomed_before_, field_start_);
   const size_t line_end = bytes_.find('\n', row_start);
   position_ = line_end == std::string_view::npos ? bytes_.size() : line_end + 1;
   next_line_ = row_line_ + 1;
@@ -81,6 +85,7 @@ Result<bool> CsvReader::Next(std::vector<std::string>& fields) {
 Status CsvReader::ReadRow(std::vector<std::string>& fields) {
   while (true) {
     std::string field;
+    field_start_ = position_;
     const bool quoted = options_.quotes && position_ < bytes_.size() && bytes_[position_] == '"';
     TANDEM_RETURN_IF_ERROR(quoted ? ReadQuoted(field) : ReadPlain(field));
     TANDEM_RETURN_IF_ERROR(Decode(field));
@@ -112,6 +117,12 @@ Status CsvReader::ReadQuoted(std::string& field) {
       return DataLossError("line ", row_line_, ": expected a closing quote, got the end");
     }
     const std::string_view part = ahead.substr(0, length);
+    const size_t doomed = doomed_before_ - std::min(doomed_before_, position_);
+    if (part.substr(0, doomed).find('\n') != std::string_view::npos) {
+      return DataLossError("line ", row_line_,
+                           ": a quoted field runs on into the next line, and no ",
+                           "row comes of it; is a quote not closed?");
+    }
     field.append(part);
     next_line_ += std::count(part.begin(), part.end(), '\n');
     position_ += length + 1;

@@ -37,8 +37,9 @@ class CsvReader {
 
   // True: a row, in fields. False: the end. Rows end with \n or \r\n, the last one also without.
   // Lines with nothing on them and a byte-order mark at the start are passed over.
-  // After an error the reader stands behind the bad line, so that a caller may go on; the fields
-  // are then empty. Options that cannot be followed end the reading: every Next says so.
+  // After an error the reader stands behind the first line of the bad row, so that a caller may go
+  // on; the fields are then empty. Reading a whole text takes time linear in its length, however
+  // many rows are bad. Options that cannot be followed end the reading: every Next says so.
   Result<bool> Next(std::vector<std::string>& fields);
 
   // The line, from 1, where the row (or error) of the last Next began; 0 before the first.
@@ -57,6 +58,9 @@ class CsvReader {
   std::string delimiter_;
   Status options_status_;
   size_t position_ = 0;
+  size_t field_start_ = 0;
+  // A row that crosses a line end before this place inside a quoted field is a bad one.
+  size_t doomed_before_ = 0;
   int64_t next_line_ = 1;
   int64_t row_line_ = 0;
 };

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "tandem/base/rng.h"
 
 namespace tandem::format {
@@ -76,6 +79,75 @@ TEST(CsvTest, GoesOnBehindABadLine) {
   const Outcome text = ReadAll("\"a\"b,c\nd\n");
   EXPECT_EQ(text.rows, (Rows{{"d"}}));
   EXPECT_EQ(text.bad_lines, std::vector<int64_t>{1});
+}
+
+// What recovery means, one bad line after the other: each row is read by a reader of its own that
+// begins behind the first line of the bad row before it.
+Outcome ReadAllAfresh(std::string_view bytes, const CsvOptions& options) {
+  Outcome outcome;
+  size_t begin = 0;
+  int64_t lines_before = 0;
+  while (true) {
+    CsvReader reader(bytes.substr(begin), options);
+    Fields fields;
+    Result<bool> got = reader.Next(fields);
+    for (; got.ok() && *got; got = reader.Next(fields)) outcome.rows.push_back(fields);
+    if (got.ok()) return outcome;
+    lines_before += reader.line();
+    outcome.bad_lines.push_back(lines_before);
+    for (int64_t line = 0; line < reader.line() && begin < bytes.size(); ++line) {
+      begin = std::min(bytes.find('\n', begin), bytes.size() - 1) + 1;
+    }
+  }
+}
+
+TEST(CsvTest, ManyBadRowsAreThoseOfReadersThatBeginAfresh) {
+  Rng rng(5);
+  constexpr std::string_view kAlphabet = "\"\"\",,\n\na\r\xE9";
+  for (int i = 0; i < 20000; ++i) {
+    std::string text;
+    for (uint64_t n = rng.UniformInt(40); n > 0; --n) {
+      text += kAlphabet[rng.UniformInt(kAlphabet.size())];
+    }
+    CsvOptions options;
+    options.max_field_bytes = 1 + rng.UniformInt(12);
+    const Outcome want = ReadAllAfresh(text, options);
+    const Outcome got = ReadAll(text, options);
+    ASSERT_EQ(got.rows, want.rows) << text;
+    ASSERT_EQ(got.bad_lines, want.bad_lines) << text;
+  }
+}
+
+// Each of these lines ends inside a quoted field, wherever it began, so that a row from any of
+// them runs to the end of the text and fails there. Read again for each of its n = 149,796 lines,
+// that is n / 2 MiB = 73 GiB, minutes at the least; read once, it is a matter of milliseconds.
+TEST(CsvTest, AMebibyteOfQuotesTakesLinearTime) {
+  constexpr size_t kBytes = size_t{1} << 20;
+  for (const std::string_view line : {"\",a\",\"\n", "\"a\n", "x,\"\"\"\n", "\"", "\"\"x\n"}) {
+    std::string text;
+    while (text.size() + line.size() <= kBytes) text += line;
+    CsvReader reader(text, {});
+    Fields fields;
+    const auto start = std::chrono::steady_clock::now();
+    for (Result<bool> got = reader.Next(fields); !got.ok() || *got; got = reader.Next(fields)) {
+      ASSERT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)) << line;
+    }
+  }
+}
+
+TEST(CsvTest, SaysWhatIsWrongAndOnWhichLine) {
+  const auto second_error = [](std::string_view bytes) {
+    CsvReader reader(bytes, {});
+    Fields fields;
+    EXPECT_FALSE(reader.Next(fields).ok());
+    return std::string(reader.Next(fields).status().message());
+  };
+  EXPECT_EQ(second_error("\"a\n\"b\n"), "line 2: expected a closing quote, got the end");
+  EXPECT_EQ(second_error("\xE9\n\xE9\n"),
+            "line 2: expected UTF-8, got other bytes; is the file in Latin-1?");
+  EXPECT_EQ(second_error("\",a\",\"\n\",a\",\"\n\",a\",\"\n"),
+            "line 2: a quoted field runs on into the next line, and no row comes of it; is a quote "
+            "not closed?");
 }
 
 TEST(CsvTest, HoldsFieldsToTheirLimit) {

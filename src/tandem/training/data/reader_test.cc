@@ -130,10 +130,14 @@ TEST(ReadInteractionsTest, RefusesFilesWithoutRows) {
             StatusCode::kNotFound);
 }
 
-TEST(ReadInteractionsTest, RefusesTextThatIsNotUtf8) {
-  const auto loaded = Small(StrCat(kHeader, "1,2,3,4\n\xff,2,3,4\n"));
-  ASSERT_FALSE(loaded.ok());
-  EXPECT_EQ(loaded.status().message().substr(0, 15), "ratings.csv:3: ");
+TEST(ReadInteractionsTest, WhatIsNoCsvIsNamedByFileAndLineOnce) {
+  EXPECT_EQ(Small(StrCat(kHeader, "1,2,3,4\n\xff,2,3,4\n")).status().message(),
+            "ratings.csv:3: expected UTF-8, got other bytes; is the file in Latin-1?");
+  EXPECT_EQ(Small(StrCat(kHeader, "1,2,3,4\n1,\"2,3,4\n")).status().message(),
+            "ratings.csv:3: expected a closing quote, got the end");
+  EXPECT_EQ(Small(StrCat(kHeader, "\"1\" ,2,3,4\n"), BadRow::kSkip).status().message(),
+            "no row is usable; the first: ratings.csv:2: expected the delimiter or the end of the "
+            "line after a closing quote");
 }
 
 TEST(ReadInteractionsTest, ATruncatedFileNeverCrashes) {
