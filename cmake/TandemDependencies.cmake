@@ -1,5 +1,17 @@
 # Debian 12 packages; docs/architecture.md says why each is here. script/setup installs them.
 find_package(Threads REQUIRED)
+# Debian's clang comes without OpenMP: it takes gcc's library, and gcc's omp.h after its own headers
+# and without the malloc attributes there that clang 14 cannot parse.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND NOT OpenMP_CXX_FLAGS)
+  find_program(TANDEM_GCC g++ REQUIRED)
+  execute_process(COMMAND ${TANDEM_GCC} -print-file-name=libgomp.so
+    OUTPUT_VARIABLE gomp OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND ${TANDEM_GCC} -print-file-name=include
+    OUTPUT_VARIABLE gcc_headers OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  set(OpenMP_CXX_FLAGS "-fopenmp=libgomp -idirafter ${gcc_headers} -D__malloc__\(...\)=")
+  set(OpenMP_CXX_LIB_NAMES gomp)
+  set(OpenMP_gomp_LIBRARY ${gomp})
+endif()
 find_package(OpenMP REQUIRED)
 # Debian's own package file asks for OpenCL, which the CPU engine does not need.
 find_library(TANDEM_DNNL dnnl REQUIRED)
