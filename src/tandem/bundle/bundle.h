@@ -91,6 +91,9 @@ struct Bundle {
   // The row of a user or item, -1 where the id is not known.
   int32_t UserRow(std::string_view id) const { return users.ids.Find(id) - 1; }
   int32_t ItemRow(std::string_view id) const { return items.ids.Find(id) - 1; }
+  const std::string& Title(int32_t item_row) const {
+    return items.titles[static_cast<size_t>(item_row)];
+  }
 };
 
 }  // namespace tandem::bundle

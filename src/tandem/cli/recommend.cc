@@ -10,10 +10,9 @@ namespace {
 Result<std::vector<recommend::Recommendation>> ItemsFor(const bundle::Bundle& bundle,
                                                         const std::string& user,
                                                         const RecommendOptions& options) {
-  const std::span<const int32_t> seen =
-      options.include_seen ? std::span<const int32_t>() : recommend::SeenBy(bundle, user);
-  if (bundle.UserRow(user) < 0) return recommend::PopularItems(bundle, seen, options.n);
-  return recommend::TopItems(bundle, bundle::UserEmbedding(bundle, user), seen, options.n);
+  return recommend::Recommend(
+      bundle, user, options.n,
+      options.include_seen ? recommend::SeenItems::kInclude : recommend::SeenItems::kExclude);
 }
 
 // user<TAB>item,item,...
@@ -35,7 +34,7 @@ void PrintTable(const bundle::Bundle& bundle, const std::vector<recommend::Recom
                 std::ostream& out) {
   for (const recommend::Recommendation& item : items) {
     out << bundle.items.ids.Token(item.item + 1) << '\t' << item.score << '\t'
-        << bundle.items.titles[static_cast<size_t>(item.item)] << '\n';
+        << bundle.Title(item.item) << '\n';
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tandem/bundle/query.h"
+
 namespace tandem::recommend {
 namespace {
 
@@ -46,6 +48,14 @@ Result<std::vector<Recommendation>> PopularItems(const bundle::Bundle& bundle,
     items.push_back({.item = row, .score = count});
   }
   return items;
+}
+
+Result<std::vector<Recommendation>> Recommend(const bundle::Bundle& bundle,
+                                              std::string_view user_id, int n, SeenItems seen) {
+  if (bundle.UserRow(user_id) < 0) return PopularItems(bundle, {}, n);
+  const std::span<const int32_t> left_out =
+      seen == SeenItems::kExclude ? SeenBy(bundle, user_id) : std::span<const int32_t>();
+  return TopItems(bundle, bundle::UserEmbedding(bundle, user_id), left_out, n);
 }
 
 std::span<const int32_t> SeenBy(const bundle::Bundle& bundle, std::string_view user_id) {

@@ -32,6 +32,12 @@ Result<std::vector<Recommendation>> TopItems(const bundle::Bundle& bundle,
 Result<std::vector<Recommendation>> PopularItems(const bundle::Bundle& bundle,
                                                  std::span<const int32_t> seen, int n);
 
+// Both in one: the n best items for a known user by the bundle's own embedding, the n most
+// popular for any other.
+Result<std::vector<Recommendation>> Recommend(const bundle::Bundle& bundle,
+                                              std::string_view user_id, int n,
+                                              SeenItems seen = SeenItems::kExclude);
+
 // What a known user has seen: sorted item rows, a view into the bundle; empty for others.
 std::span<const int32_t> SeenBy(const bundle::Bundle& bundle, std::string_view user_id);
 

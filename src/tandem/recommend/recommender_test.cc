@@ -159,6 +159,22 @@ TEST(PopularItems, AgreesWithAFullSortByCountWithoutWhatWasSeen) {
   }
 }
 
+TEST(Recommend, IsByEmbeddingForAKnownUserAndByPopularityForOthers) {
+  const bundle::Bundle bundle = TinyBundle(1);
+  const std::string user = TinyUserId(9);
+  const std::span<const float> query = bundle::UserEmbedding(bundle, user);
+  EXPECT_EQ(RowsOf(Recommend(bundle, user, 20).value()),
+            RowsOf(TopItems(bundle, query, SeenBy(bundle, user), 20).value()));
+  EXPECT_EQ(RowsOf(Recommend(bundle, user, 20, SeenItems::kInclude).value()),
+            RowsOf(TopItems(bundle, query, {}, 20).value()));
+  for (const SeenItems seen : {SeenItems::kExclude, SeenItems::kInclude}) {
+    EXPECT_EQ(RowsOf(Recommend(bundle, "nobody", 20, seen).value()),
+              RowsOf(PopularItems(bundle, {}, 20).value()));
+  }
+  EXPECT_EQ(Recommend(bundle, user, 0).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(Recommend(bundle, "nobody", 0).status().code(), StatusCode::kInvalidArgument);
+}
+
 TEST(SeenBy, IsTheHistoryOfAKnownUserAndNothingForOthers) {
   const bundle::Bundle bundle = TinyBundle(1);
   EXPECT_TRUE(SeenBy(bundle, TinyUserId(0)).empty()) << "known, but new";
