@@ -11,6 +11,7 @@
 #include <cstring>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tandem/base/checksum.h"
@@ -55,7 +56,7 @@ Files WriteTiny(uint8_t kind) {
   options.items = 5;
   options.config = ModelConfig();
   options.config.dimension = 3;
-  options.config.rating_layers = {2};
+  options.config.rating_layers = {2, 2};
   options.config.rating_dimension = 2;
   options.config.query = (kind & 1) != 0 ? QueryFeature::kHistory : QueryFeature::kUserId;
   options.config.rating = (kind & 2) != 0 ? RatingHead::kFactors : RatingHead::kMlp;
@@ -91,6 +92,40 @@ std::string ManifestFor(const std::string& text, size_t file, const std::string&
     entry.xxh3 = tandem::ChecksumHex(bytes);
   }
   return tandem::bundle::ManifestText(manifest).value();
+}
+
+using Random = std::minstd_rand;
+
+bool IsNumber(uint8_t c) { return std::strchr("0123456789+-.eE", c) != nullptr && c != 0; }
+
+// One number of a JSON text replaced by one at the edge of some type.
+void ReplaceNumber(Random& random, std::vector<uint8_t>& text) {
+  constexpr std::array<std::string_view, 12> kNumbers = {
+      "0",          "-1",   "1",    "4096",    "65536", "1073741824",
+      "2147483648", "1e18", "3e38", "-3.4e38", "1e300", "9223372036854775807"};
+  if (text.empty()) return;
+  const auto digit = std::find_if(text.begin() + static_cast<ptrdiff_t>(random() % text.size()),
+                                  text.end(), [](uint8_t c) { return c >= '0' && c <= '9'; });
+  auto begin = digit;
+  while (begin != text.begin() && IsNumber(begin[-1])) --begin;
+  const auto end = std::find_if_not(digit, text.end(), IsNumber);
+  const std::string_view number = kNumbers[random() % kNumbers.size()];
+  const auto at = text.erase(begin, end);
+  text.insert(at, number.begin(), number.end());
+}
+
+// One number of a safetensors file's arrays, which end it, replaced by a large one.
+void ReplaceElement(Random& random, std::vector<uint8_t>& file) {
+  constexpr std::array<float, 6> kFloats = {3e38F, -3e38F, 1e19F, -1e19F, 1e-40F, 0};
+  constexpr std::array<int64_t, 4> kIntegers = {INT64_MAX, INT64_MIN, int64_t{1} << 31, -1};
+  const size_t place = 4 * (1 + random() % 64);
+  if (place > file.size()) return;
+  uint8_t* const at = file.data() + file.size() - place;
+  if (random() % 2 == 0 || place < sizeof(int64_t)) {
+    std::memcpy(at, &kFloats[random() % kFloats.size()], sizeof(float));
+  } else {
+    std::memcpy(at, &kIntegers[random() % kIntegers.size()], sizeof(int64_t));
+  }
 }
 
 // Asks the bundle everything that a server would.
@@ -138,13 +173,27 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                           unsigned int seed) {
-  std::minstd_rand random(seed);
-  if (max_size < 2) return size;
-  if (size < 2 || random() % 64 == 0) {
-    if (size == 0 || random() % 4 == 0) data[0] = static_cast<uint8_t>(random());
-    const std::string& valid = ValidFiles(data[0])[FileOf(data[0])];
-    size = 1 + std::min(valid.size(), max_size - 1);
-    std::memcpy(data + 1, valid.data(), size - 1);
+  Random random(seed);
+  if (max_size < 2 || size == 0) return LLVMFuzzerMutate(data, size, max_size);
+  if (random() % 64 == 0) {
+    data[0] = static_cast<uint8_t>(random());
+    size = 1;
   }
-  return 1 + LLVMFuzzerMutate(data + 1, size - 1, max_size - 1);
+  std::vector<uint8_t> bytes(data + 1, data + size);
+  const size_t file = FileOf(data[0]);
+  if (bytes.empty()) {
+    const std::string& valid = ValidFiles(data[0])[file];
+    bytes.assign(valid.begin(), valid.end());
+  }
+  const std::string_view name = kFiles[file];
+  const bool is_json = name.find(".json") != std::string_view::npos;
+  const bool is_arrays = name.find(".safetensors") != std::string_view::npos;
+  while (random() % 2 == 0) {
+    if (is_json) ReplaceNumber(random, bytes);
+    if (is_arrays) ReplaceElement(random, bytes);
+  }
+  size = std::min(bytes.size(), max_size - 1);
+  std::memcpy(data + 1, bytes.data(), size);
+  if (random() % 2 == 0) size = LLVMFuzzerMutate(data + 1, size, max_size - 1);
+  return 1 + size;
 }

@@ -1,6 +1,8 @@
 #include "tandem/bundle/manifest.h"
 
 #include <charconv>
+#include <cmath>
+#include <limits>
 
 #include "tandem/bundle/layout.h"
 #include "tandem/format/json.h"
@@ -41,6 +43,9 @@ Result<std::string> ToText(const Json& json) {
 
 Result<float> ToFloat(const Json& json) {
   TANDEM_ASSIGN_OR_RETURN(const double number, json.AsDouble());
+  if (std::abs(number) > static_cast<double>(std::numeric_limits<float>::max())) {
+    return DataLossError(number, " is out of range");
+  }
   return static_cast<float>(number);
 }
 

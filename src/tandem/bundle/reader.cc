@@ -18,6 +18,8 @@ namespace {
 using format::SafetensorsReader;
 
 constexpr uint64_t kMaxManifestBytes = uint64_t{16} << 20;
+// The product of two embeddings of 4096 such numbers is still finite, and so are all scores.
+constexpr float kLargestNumber = 1e17F;
 
 // 17 of "17"; 0 of anything else. Versions are 1 and up, without leading zeros.
 int64_t VersionOf(std::string_view name) {
@@ -42,10 +44,11 @@ Result<std::vector<float>> Floats(const SafetensorsReader& file, std::string_vie
                                   std::vector<int64_t> shape) {
   TANDEM_ASSIGN_OR_RETURN(const format::TensorView* view, Find(file, name, std::move(shape)));
   TANDEM_ASSIGN_OR_RETURN(std::vector<float> values, format::AsFloats(*view));
-  const auto odd =
-      std::find_if_not(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
+  const auto odd = std::find_if_not(values.begin(), values.end(),
+                                    [](float x) { return std::abs(x) <= kLargestNumber; });
   if (odd != values.end()) {
-    return DataLossError(name, " has a number that is not finite at place ", odd - values.begin());
+    return DataLossError(name, " holds ", *odd, " at place ", odd - values.begin(),
+                         ", expected numbers of at most ", kLargestNumber);
   }
   return values;
 }
@@ -54,6 +57,25 @@ Result<std::vector<int64_t>> Int64s(const SafetensorsReader& file, std::string_v
                                     std::vector<int64_t> shape) {
   TANDEM_ASSIGN_OR_RETURN(const format::TensorView* view, Find(file, name, std::move(shape)));
   return format::AsInt64s(*view);
+}
+
+// No model of these sizes has fewer numbers, nor many times as many.
+int64_t LeastNumbers(const model::ModelConfig& config, const model::ModelSizes& sizes) {
+  int64_t table_rows = sizes.items;
+  table_rows += config.query == model::QueryFeature::kHistory ? sizes.items : sizes.users;
+  if (config.item == model::ItemFeatures::kIdAndCategories) table_rows += sizes.categories;
+  int64_t numbers = table_rows * (config.dimension - 1);
+  if (config.rating == model::RatingHead::kFactors) {
+    numbers += (sizes.users + 2 * sizes.items) * config.rating_dimension;
+  }
+  if (config.rating == model::RatingHead::kMlp) {
+    int64_t inputs = 2 * config.dimension;
+    for (const int64_t units : config.rating_layers) {
+      numbers += inputs * units;
+      inputs = units;
+    }
+  }
+  return numbers;
 }
 
 // Lists of ids within [low, high], ascending in a list, each once.
@@ -190,9 +212,13 @@ class VersionReader {
 
   Status ReadModel(Bundle& bundle) const {
     TANDEM_ASSIGN_OR_RETURN(const std::string bytes, Bytes(kModel));
-    // The tables are as large as the vocabularies, which have been read: nothing is allocated
-    // here that the files do not hold, but for the layers, whose arrays are checked below.
     TANDEM_ASSIGN_OR_RETURN(const SafetensorsReader file, SafetensorsReader::Parse(bytes));
+    // Create allocates what the manifest says before the arrays of the file are looked at.
+    const int64_t least = LeastNumbers(manifest_.config, manifest_.sizes);
+    if (least > static_cast<int64_t>(bytes.size() / sizeof(float))) {
+      return DataLossError("of ", bytes.size(), " bytes cannot hold the ", least,
+                           " numbers that the manifest's model has at least");
+    }
     TANDEM_ASSIGN_OR_RETURN(auto model,
                             model::TwoTower::Create(manifest_.config, manifest_.sizes, Rng(0)));
     const std::vector<nn::Parameter*> parameters = model->Parameters();

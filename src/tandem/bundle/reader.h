@@ -2,8 +2,9 @@
 //
 // A base path holds numeric version directories; a version directory holds one bundle. Every
 // byte is covered by a checksum, every count is bounded by the bytes that are there and every
-// id is checked before it is used. Errors: kNotFound (no such path, no version), kDataLoss with
-// file and field for anything odd, kFailedPrecondition for a schema version of the future.
+// id is checked before it is used; numbers beyond 1e17 are refused, so that scores are finite.
+// Errors: kNotFound (no such path, no version), kDataLoss with file and field for anything odd,
+// kFailedPrecondition for a schema version of the future.
 #pragma once
 
 #include <memory>
