@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "tandem/bundle/query.h"
 
@@ -57,29 +58,68 @@ Status Differs(size_t number, const GoldenSample& recorded, std::string_view wha
                        "; this build computes the model differently");
 }
 
-Status Compare(size_t number, const GoldenSample& recorded, const GoldenSample& got) {
-  if (got.embedding.size() != recorded.embedding.size()) {
-    return Differs(number, recorded, "the length of the embedding", 0,
-                   static_cast<double>(got.embedding.size()),
-                   static_cast<double>(recorded.embedding.size()));
+Status CompareAll(size_t number, const GoldenSample& recorded, std::string_view what,
+                  std::span<const float> got, std::span<const float> expected) {
+  if (got.size() != expected.size()) {
+    return Differs(number, recorded, StrCat(what, ": how many"), 0, static_cast<double>(got.size()),
+                   static_cast<double>(expected.size()));
   }
-  for (size_t i = 0; i < got.embedding.size(); ++i) {
-    if (!Near(got.embedding[i], recorded.embedding[i])) {
-      return Differs(number, recorded, "embedding", i, got.embedding[i], recorded.embedding[i]);
+  for (size_t i = 0; i < got.size(); ++i) {
+    if (!Near(got[i], expected[i])) {
+      return Differs(number, recorded, what, i, got[i], expected[i]);
     }
   }
+  return {};
+}
+
+Status Compare(size_t number, const GoldenSample& recorded, const GoldenSample& got) {
+  TANDEM_RETURN_IF_ERROR(
+      CompareAll(number, recorded, "number of the embedding", got.embedding, recorded.embedding));
   if (got.top_items.size() != recorded.top_items.size() ||
       recorded.top_scores.size() != recorded.top_items.size()) {
     return Differs(number, recorded, "the number of items", 0,
                    static_cast<double>(got.top_items.size()),
                    static_cast<double>(recorded.top_items.size()));
   }
-  // Ids may change places only among near ties, and then the scores at each place still agree.
-  for (size_t i = 0; i < recorded.top_scores.size(); ++i) {
-    if (!Near(got.top_scores[i], recorded.top_scores[i])) {
-      return Differs(number, recorded, "the score of item", i, got.top_scores[i],
-                     recorded.top_scores[i]);
+  return CompareAll(number, recorded, "score", got.top_scores, recorded.top_scores);
+}
+
+std::span<const float> ItemEmbedding(const Bundle& bundle, int32_t item) {
+  const auto d = static_cast<size_t>(bundle.dimension());
+  return std::span(bundle.items.embeddings).subspan(static_cast<size_t>(item) * d, d);
+}
+
+// Items may change places only among near ties: one that is recorded where another was found
+// still scores what is recorded.
+Status CompareItems(const Bundle& bundle, size_t number, const GoldenSample& recorded,
+                    const GoldenSample& got) {
+  for (size_t i = 0; i < recorded.top_items.size(); ++i) {
+    const int32_t item = recorded.top_items[i];
+    if (item == got.top_items[i]) continue;
+    if (item < 0 || item >= bundle.items.ids.size()) {
+      return Differs(number, recorded, "item", i, got.top_items[i], item);
     }
+    const std::span<const float> embedding = ItemEmbedding(bundle, item);
+    const float score =
+        std::inner_product(embedding.begin(), embedding.end(), got.embedding.begin(), 0.0F);
+    if (!Near(score, recorded.top_scores[i])) {
+      return Differs(number, recorded, "item", i, got.top_items[i], item);
+    }
+  }
+  return {};
+}
+
+// The towers on the sample's user and items, beside what the bundle keeps of them.
+Status CompareTowers(const Bundle& bundle, size_t number, const GoldenSample& got) {
+  if (!got.user_id.empty()) {
+    TANDEM_RETURN_IF_ERROR(CompareAll(number, got, "number of the query tower's embedding",
+                                      EncodeUser(bundle, bundle.UserRow(got.user_id)),
+                                      got.embedding));
+  }
+  for (const int32_t item : got.top_items) {
+    TANDEM_RETURN_IF_ERROR(CompareAll(number, got,
+                                      StrCat("number of the item tower's embedding of row ", item),
+                                      EncodeItem(bundle, item), ItemEmbedding(bundle, item)));
   }
   return {};
 }
@@ -121,6 +161,8 @@ Status ReplayGolden(const Bundle& bundle) {
     GoldenSample got{.user_id = recorded.user_id, .history = recorded.history};
     TANDEM_RETURN_IF_ERROR(Answer(bundle, got));
     TANDEM_RETURN_IF_ERROR(Compare(i, recorded, got));
+    TANDEM_RETURN_IF_ERROR(CompareItems(bundle, i, recorded, got));
+    TANDEM_RETURN_IF_ERROR(CompareTowers(bundle, i, got));
   }
   return {};
 }

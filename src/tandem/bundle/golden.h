@@ -1,6 +1,10 @@
 // Golden samples: requests recorded at export with their answers, replayed wherever a bundle is
 // loaded, so that a bundle that this build computes differently is refused before it serves.
 //
+// A known user's answer comes from the embedding that the bundle keeps, as in a server. Replay
+// also runs the towers, on the sample's user and on the items of its answer: they must give what
+// the bundle keeps, for histories in requests and for ratings.
+//
 // Equal means |got - recorded| <= 1e-4 * max(1, |recorded|); item ids may differ only where the
 // scores of the two lie within that distance (instruction sets round differently).
 #pragma once

@@ -10,6 +10,15 @@ namespace {
 
 std::vector<float> Copy(nn::Var value) { return {value.values().begin(), value.values().end()}; }
 
+std::vector<float> RunQueryTower(const Bundle& bundle, int32_t user,
+                                 std::span<const int32_t> history) {
+  Workers workers(1);
+  nn::Tape tape(workers);
+  const int64_t offsets[] = {0, static_cast<int64_t>(history.size())};
+  return Copy(bundle.model->EncodeQueries(
+      tape, {.users = {&user, 1}, .history_offsets = offsets, .history = history}));
+}
+
 // What the rating head needs of a block of pairs: each user once, each pair's own item.
 class PairBlock {
  public:
@@ -87,6 +96,21 @@ std::span<const float> EmbeddingOfRow(const Bundle& bundle, int32_t user_row) {
   return std::span(bundle.users.embeddings).subspan(static_cast<size_t>(user_row) * d, d);
 }
 
+std::vector<float> EncodeUser(const Bundle& bundle, int32_t user_row) {
+  return RunQueryTower(bundle, user_row,
+                       user_row < 0 ? std::span<const int32_t>() : bundle.users.history[user_row]);
+}
+
+std::vector<float> EncodeItem(const Bundle& bundle, int32_t item_row) {
+  Workers workers(1);
+  nn::Tape tape(workers);
+  const std::span<const int32_t> categories =
+      item_row < 0 ? std::span<const int32_t>() : bundle.items.category_lists[item_row];
+  const int64_t offsets[] = {0, static_cast<int64_t>(categories.size())};
+  return Copy(bundle.model->EncodeItems(
+      tape, {.items = {&item_row, 1}, .category_offsets = offsets, .categories = categories}));
+}
+
 Result<std::vector<float>> EncodeHistory(const Bundle& bundle, std::span<const int32_t> item_rows) {
   if (!TakesHistory(bundle)) {
     return FailedPreconditionError(
@@ -94,12 +118,7 @@ Result<std::vector<float>> EncodeHistory(const Bundle& bundle, std::span<const i
         "a history cannot be encoded");
   }
   if (item_rows.empty()) return bundle.users.unknown;
-  Workers workers(1);
-  nn::Tape tape(workers);
-  const int32_t user = -1;
-  const int64_t offsets[] = {0, static_cast<int64_t>(item_rows.size())};
-  return Copy(bundle.model->EncodeQueries(
-      tape, {.users = {&user, 1}, .history_offsets = offsets, .history = item_rows}));
+  return RunQueryTower(bundle, -1, item_rows);
 }
 
 Result<std::vector<float>> PredictRatings(const Bundle& bundle, std::span<const int32_t> user_rows,

@@ -19,6 +19,13 @@ std::span<const float> UserEmbedding(const Bundle& bundle, std::string_view user
 // The same of a user row; -1 is the unknown user.
 std::span<const float> EmbeddingOfRow(const Bundle& bundle, int32_t user_row);
 
+// [d]: runs the query tower on a user row with the history that the bundle has of it (-1: the
+// unknown user, without one); what UserEmbedding kept at export.
+std::vector<float> EncodeUser(const Bundle& bundle, int32_t user_row);
+
+// [d]: runs the item tower on an item row (-1: an unknown item).
+std::vector<float> EncodeItem(const Bundle& bundle, int32_t item_row);
+
 // [d]: runs the query tower on item rows (unknown items left out by the caller). An empty
 // history is the unknown user. kFailedPrecondition where the tower takes no history.
 Result<std::vector<float>> EncodeHistory(const Bundle& bundle, std::span<const int32_t> item_rows);
