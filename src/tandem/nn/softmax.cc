@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 #include "tandem/math/kernels.h"
 #include "tandem/math/matmul.h"
@@ -19,7 +20,8 @@ constexpr size_t kMinPanelRows = 8;
 constexpr size_t kMinShardRows = 96;
 constexpr size_t kMaxPartialFloats = size_t{64} * 1024 * 1024 / sizeof(float);
 
-// The pairs in the order of their rows: those of row r are [offsets[r], offsets[r + 1]).
+// The pairs in the order of their rows, and in a row of their columns: those of row r are
+// [offsets[r], offsets[r + 1]).
 struct SortedPairs {
   std::span<int32_t> offsets;  // [nq + 1]
   std::span<int32_t> columns;  // [n]
@@ -31,9 +33,9 @@ struct Problem {
   math::ConstMatrixView queries;     // [nq, d]
   math::ConstMatrixView candidates;  // [nc, d]
   SortedPairs pairs;
-  std::span<const float> log_count;  // [nc]
-  std::span<const float> count;      // [nc], or empty for 1
-  std::span<const float> bias;       // [nc] with log count added, or empty for 0
+  std::span<const double> log_count;  // [nc], or empty for 0
+  std::span<const float> count;       // [nc], or empty for 1
+  std::span<const float> bias;        // [nc] with log count added, or empty for 0
   bool remove_accidental_hits = false;
   float inverse_temperature = 1;
 
@@ -42,39 +44,67 @@ struct Problem {
   size_t stride = 0;                 // of a panel
   std::span<float> panels;           // [shards, panel_rows, stride]
   std::span<float> scaled;           // [shards, panel_rows, d]
-  std::span<float> labels;           // [n] logits of the pairs, then their corrections
+  std::span<double> labels;          // [n] logits of the pairs, then their corrections
   std::span<double> losses;          // [shards]
   std::span<float> factors;          // [nq] what RowLoss returns, over the temperature
   float* query_gradient = nullptr;   // [nq, d], or null
   float* candidate_parts = nullptr;  // [shards, nc, d], or null
 };
 
-SortedPairs SortByRow(Tape& tape, const SoftmaxPairs& pairs, size_t nq, size_t nc) {
+// A counting sort by one key of the pairs, 0 to keys - 1: pairs of one key keep their order. `from`
+// holds numbers of pairs, `to` gets them sorted; those of key k are [ends[k - 1], ends[k]).
+void SortBy(std::span<const int32_t> key, std::span<const int32_t> from, std::span<int32_t> ends,
+            std::span<int32_t> to) {
+  std::fill(ends.begin(), ends.end(), 0);
+  // Where each key begins; placing its pairs moves that to where it ends.
+  for (const int32_t k : key) {
+    if (static_cast<size_t>(k) + 1 < ends.size()) ++ends[static_cast<size_t>(k) + 1];
+  }
+  for (size_t k = 1; k < ends.size(); ++k) ends[k] += ends[k - 1];
+  for (const int32_t pair : from) {
+    int32_t& end = ends[static_cast<size_t>(key[static_cast<size_t>(pair)])];
+    to[static_cast<size_t>(end++)] = pair;
+  }
+}
+
+SortedPairs Sort(Tape& tape, const SoftmaxPairs& pairs, size_t nq, size_t nc) {
   const size_t n = pairs.rows.size();
   TANDEM_NN_CHECK(pairs.columns.size() == n, "SoftmaxCrossEntropy");
   TANDEM_NN_CHECK(pairs.weights.empty() || pairs.weights.size() == n, "SoftmaxCrossEntropy");
-  SortedPairs sorted{tape.Scratch<int32_t>(nq + 1), tape.Scratch<int32_t>(n), tape.Scratch(n)};
-  std::fill(sorted.offsets.begin(), sorted.offsets.end(), 0);
   for (size_t i = 0; i < n; ++i) {
-    const size_t row = static_cast<size_t>(pairs.rows[i]);
-    TANDEM_NN_CHECK(row < nq, "SoftmaxCrossEntropy");
+    TANDEM_NN_CHECK(static_cast<size_t>(pairs.rows[i]) < nq, "SoftmaxCrossEntropy");
     TANDEM_NN_CHECK(static_cast<size_t>(pairs.columns[i]) < nc, "SoftmaxCrossEntropy");
-    if (row + 1 < nq) ++sorted.offsets[row + 2];
   }
-  // Now offsets[r + 2] counts row r; after the sums offsets[r + 1] is where row r begins, and
-  // placing its pairs moves that to where it ends.
-  for (size_t r = 2; r <= nq; ++r) sorted.offsets[r] += sorted.offsets[r - 1];
+  const std::span<int32_t> order = tape.Scratch<int32_t>(n);
+  const std::span<int32_t> by_column = tape.Scratch<int32_t>(n);
+  std::iota(order.begin(), order.end(), 0);
+  SortBy(pairs.columns, order, tape.Scratch<int32_t>(nc), by_column);
+  SortedPairs sorted{tape.Scratch<int32_t>(nq + 1), tape.Scratch<int32_t>(n), tape.Scratch(n)};
+  sorted.offsets[0] = 0;
+  SortBy(pairs.rows, by_column, sorted.offsets.subspan(1), order);
   for (size_t i = 0; i < n; ++i) {
-    const size_t at = static_cast<size_t>(sorted.offsets[static_cast<size_t>(pairs.rows[i]) + 1]++);
-    sorted.columns[at] = pairs.columns[i];
-    sorted.weights[at] = pairs.weights.empty() ? 1.0F : pairs.weights[i];
+    const size_t pair = static_cast<size_t>(order[i]);
+    sorted.columns[i] = pairs.columns[pair];
+    sorted.weights[i] = pairs.weights.empty() ? 1.0F : pairs.weights[pair];
   }
   return sorted;
+}
+
+// The sum of a row but for one column.
+double SumBut(std::span<const float> row, size_t column) {
+  double sum = 0;
+  for (size_t j = 0; j < row.size(); ++j) {
+    if (j != column) sum += static_cast<double>(row[j]);
+  }
+  return sum;
 }
 
 // One row of logits [nc] with the pairs of its query. Turns the row into count * exp(s - max)
 // minus what the positives take off, all to be multiplied with the returned factor to be
 // d loss / d s; adds to *loss. Rows without pairs give 0 and are left as they are.
+//
+// In double but for the row itself: where one column is nearly all of Z, its gradient is the small
+// difference of two large sums over its pairs.
 float RowLoss(const Problem& p, size_t row, std::span<float> logits, bool with_gradient,
               double* loss) {
   const size_t begin = static_cast<size_t>(p.pairs.offsets[row]);
@@ -83,34 +113,40 @@ float RowLoss(const Problem& p, size_t row, std::span<float> logits, bool with_g
   if (!p.bias.empty()) math::Axpy(1, p.bias, logits);
   for (size_t i = begin; i < end; ++i) {
     const size_t c = static_cast<size_t>(p.pairs.columns[i]);
-    p.labels[i] = logits[c] - (p.count.empty() ? 0.0F : p.log_count[c]);
+    p.labels[i] = static_cast<double>(logits[c]) - (p.count.empty() ? 0.0 : p.log_count[c]);
   }
-  const float max = math::Max(logits);
-  const float z = math::ExpSubtractSum(logits, max);
-  float factor = 0;
+  const double max = static_cast<double>(math::Max(logits));
+  const double z = static_cast<double>(math::ExpSubtractSum(logits, static_cast<float>(max)));
+  double factor = 0;
+  double rest = 0;  // Z but for the column of the pair
   for (size_t i = begin; i < end; ++i) {
     const size_t c = static_cast<size_t>(p.pairs.columns[i]);
-    const float weight = p.pairs.weights[i];
-    float denominator = z;
-    float correction = weight;
+    const double weight = static_cast<double>(p.pairs.weights[i]);
+    double denominator = z;
+    double correction = weight;
     if (p.remove_accidental_hits && !p.count.empty()) {
-      const float own = logits[c] / p.count[c];  // exp(s_rc - max)
-      const float others = logits[c] - own;      // (count - 1) exp(s_rc - max)
-      // Z - (count - 1) e as (Z - count e) + e: exact where the column is nearly all of Z.
-      denominator = std::max(z - logits[c], 0.0F) + own;
-      correction += weight * (others / denominator);
+      const double all = static_cast<double>(logits[c]);         // count exp(s_rc - max)
+      const double own = all / static_cast<double>(p.count[c]);  // exp(s_rc - max)
+      // Z - (count - 1) e as (Z - count e) + e; summed anew for the column, if there is one, that
+      // is more than half of Z, as the difference would hold little but the rounding of Z.
+      const bool is_new = i == begin || p.pairs.columns[i - 1] != p.pairs.columns[i];
+      if (is_new) rest = all > z / 2 ? SumBut(logits, c) : z - all;
+      denominator = rest + own;
+      correction += weight * ((all - own) / denominator);
     }
-    *loss += static_cast<double>(weight) *
-             (static_cast<double>(max) + std::log(static_cast<double>(denominator)) -
-              static_cast<double>(p.labels[i]));
+    *loss += weight * (max + std::log(denominator) - p.labels[i]);
     factor += weight / denominator;
     p.labels[i] = correction;
   }
   if (!with_gradient || factor == 0) return 0;
-  for (size_t i = begin; i < end; ++i) {
-    logits[static_cast<size_t>(p.pairs.columns[i])] -= p.labels[i] / factor;
+  for (size_t i = begin; i < end;) {
+    const int32_t column = p.pairs.columns[i];
+    double correction = 0;
+    for (; i < end && p.pairs.columns[i] == column; ++i) correction += p.labels[i];
+    float& logit = logits[static_cast<size_t>(column)];
+    logit = static_cast<float>(static_cast<double>(logit) - correction / factor);
   }
-  return factor;
+  return static_cast<float>(factor);
 }
 
 void RunShard(const Problem& p, size_t shard) {
@@ -166,10 +202,14 @@ void PrepareColumns(Tape& tape, const SoftmaxColumns& columns, size_t nc, Proble
   p->count = columns.count;
   if (columns.bias.empty() && columns.count.empty()) return;
   const std::span<float> bias = tape.Scratch(nc);
-  const std::span<float> log_count = tape.Scratch(nc);
+  const std::span<double> log_count = tape.Scratch<double>(columns.count.size());
   for (size_t j = 0; j < nc; ++j) {
-    log_count[j] = columns.count.empty() ? 0.0F : std::log(columns.count[j]);
-    bias[j] = (columns.bias.empty() ? 0.0F : columns.bias[j]) + log_count[j];
+    double sum = columns.bias.empty() ? 0.0 : static_cast<double>(columns.bias[j]);
+    if (!log_count.empty()) {
+      log_count[j] = std::log(static_cast<double>(columns.count[j]));
+      sum += log_count[j];
+    }
+    bias[j] = static_cast<float>(sum);
   }
   p->log_count = log_count;
   p->bias = bias;
@@ -192,7 +232,7 @@ Var SoftmaxCrossEntropy(Var queries, Var candidates, const SoftmaxColumns& colum
   Problem p;
   p.queries = queries.view();
   p.candidates = candidates.view();
-  p.pairs = SortByRow(tape, pairs, nq, nc);
+  p.pairs = Sort(tape, pairs, nq, nc);
   PrepareColumns(tape, columns, nc, &p);
   p.remove_accidental_hits = options.remove_accidental_hits;
   p.inverse_temperature = 1 / options.temperature;
@@ -203,7 +243,7 @@ Var SoftmaxCrossEntropy(Var queries, Var candidates, const SoftmaxColumns& colum
   p.panel_rows = std::min(p.panel_rows, std::max<size_t>(1, shard_rows));
   p.panels = tape.Scratch(p.plan.count * p.panel_rows * p.stride);
   p.scaled = tape.Scratch(p.plan.count * p.panel_rows * d);
-  p.labels = tape.Scratch(pairs.rows.size());
+  p.labels = tape.Scratch<double>(pairs.rows.size());
   p.factors = tape.Scratch(nq);
   p.losses = tape.Scratch<double>(p.plan.count);
   if (to_queries) p.query_gradient = tape.Scratch(nq * d).data();

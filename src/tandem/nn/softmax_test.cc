@@ -147,14 +147,42 @@ TEST(Softmax, EqualsTheUncollapsedInBatchSoftmax) {
     tape.Backward(loss);
     const Reference want = NaiveInBatch(q.value(), items.value(), batch, c.logq, c.remove_hits,
                                         static_cast<double>(c.temperature));
-    // Each pair's log of a float denominator is off by up to 2^-23.
-    const double rounding = static_cast<double>(batch.item_of.size()) * 0x1p-23;
-    EXPECT_NEAR(loss.scalar(), want.loss, 1e-5 * want.loss + rounding);
-    // With one column of n = 121 copies the gradient is 0, the difference of sums of n pairs that
-    // each weigh n: floats hold n * n = 14,641 to 14,641 * 2^-24 = 9e-4, over a few roundings.
-    const double bound = c.nc == 1 ? 5e-3 : 1e-4;
+    // Logits and exponentials are floats, sums are doubles. The one column of 121 copies is all of
+    // Z: its loss and gradient are 0, as differences of sums of 121 pairs that each weigh 121.
+    EXPECT_NEAR(loss.scalar(), want.loss, 1e-7 * want.loss + 1e-10);
+    const double bound = c.nc == 1 ? 1e-10 : 1e-5;
     EXPECT_LT(LargestDifference(q.dense_gradient().values(), want.dq), bound);
     EXPECT_LT(LargestDifference(items.dense_gradient().values(), want.dc), bound);
+  }
+}
+
+// Column 0 is about e^14 of column 1, and 120 of 121 interactions. Without accidental hits each of
+// its pairs has a gradient of about e^-14 = 8e-7, left of 120 (e / D) - 120 where floats would
+// round to 7e-6.
+TEST(Softmax, KeepsTheDigitsOfAColumnThatIsNearlyAllOfZ) {
+  Parameter q("q", ParameterKind::kDense, Tensor(1, kD));
+  Parameter items("items", ParameterKind::kDense, Tensor(2, kD));
+  for (size_t k = 0; k < kD; ++k) {
+    q.value().row(0)[k] = 0.5F + 0.125F * static_cast<float>(k);
+    items.value().row(0)[k] = 14 / 7.5F;  // the elements of q sum to 7.5
+    items.value().row(1)[k] = k % 2 == 0 ? 0.25F : -0.25F;
+  }
+  Batch batch;
+  batch.user_of.assign(121, 0);
+  batch.item_of.assign(120, 0);
+  batch.item_of.push_back(1);
+  batch.weights.assign(120, 1);
+  batch.weights.push_back(1e-6F);  // of column 1, which would hide the others' gradients
+  batch.counts = {120, 1};
+  Workers workers(1);
+  Tape tape(workers, Rng(1));
+  const Var loss = SoftmaxCrossEntropy(Variable(tape, q), Variable(tape, items), {{}, batch.counts},
+                                       {batch.user_of, batch.item_of, batch.weights}, {1, true});
+  tape.Backward(loss);
+  const Reference want = NaiveInBatch(q.value(), items.value(), batch, false, true, 1);
+  EXPECT_NEAR(loss.scalar(), want.loss, 1e-5 * want.loss);
+  for (size_t k = 0; k < kD; ++k) {
+    EXPECT_NEAR(q.dense_gradient().row(0)[k], want.dq[k], 1e-5 * std::abs(want.dq[k])) << k;
   }
 }
 
