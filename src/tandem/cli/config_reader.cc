@@ -126,7 +126,7 @@ void AddLossKeys(std::map<std::string, Setter, std::less<>>& keys) {
   keys["retrieval.history_dropout"] = Number(TANDEM_FIELD(retrieval.history_dropout));
   keys["rating.weight"] = Number(TANDEM_FIELD(rating.weight));
   keys["rating.l2"] = Number(TANDEM_FIELD(rating.l2));
-  keys["rating.bias_l2"] = Number(TANDEM_FIELD(rating.bias_l2));
+  keys["rating.prior"] = Number(TANDEM_FIELD(rating.prior));
 }
 
 void AddTrainingKeys(std::map<std::string, Setter, std::less<>>& keys) {

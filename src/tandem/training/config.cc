@@ -29,7 +29,7 @@ Status Validate(const TrainingConfig& config) {
       CheckRange("retrieval.history_dropout", config.retrieval.history_dropout, 0, 0.999));
   TANDEM_RETURN_IF_ERROR(CheckRange("rating.weight", config.rating.weight, 0, kLarge));
   TANDEM_RETURN_IF_ERROR(CheckRange("rating.l2", config.rating.l2, 0, kLarge));
-  TANDEM_RETURN_IF_ERROR(CheckRange("rating.bias_l2", config.rating.bias_l2, 0, kLarge));
+  TANDEM_RETURN_IF_ERROR(CheckRange("rating.prior", config.rating.prior, 0, kLarge));
   TANDEM_RETURN_IF_ERROR(
       CheckRange("optimizer.learning_rate", config.optimizer.learning_rate, 1e-12, 1e6));
   TANDEM_RETURN_IF_ERROR(CheckRange("optimizer.beta1", config.optimizer.beta1, 0, 0.9999999));

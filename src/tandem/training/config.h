@@ -39,12 +39,13 @@ struct RetrievalConfig {
 };
 
 // The rating loss is the mean squared error in a batch for kMlp. For kFactors it is the sum of
-// squared errors plus l2 * (|p_u|^2 + |q_i|^2 + mean |y_j|^2) + bias_l2 * (b_u^2 + b_i^2) for
-// each rating, as in SVD++ (Koren, 2008).
+// squared errors plus l2 * (|p_u|^2 + |q_i|^2 + mean |y_j|^2) for each rating, as in SVD++ (Koren,
+// 2008), plus what the prior charges each user and item once: prior * (b^2 + l2 * factors^2), so
+// that who has few ratings stays near the mean.
 struct RatingConfig {
   double weight = 1;
   double l2 = 0;
-  double bias_l2 = 0;
+  double prior = 0;  // in ratings: a row with that many keeps half of its bias
 };
 
 enum class OptimizerKind { kAdagrad, kAdam };

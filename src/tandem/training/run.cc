@@ -118,8 +118,7 @@ class Runner {
     tower->SetMeanRating(
         static_cast<float>(std::accumulate(rows.rating.begin(), rows.rating.end(), 0.0) /
                            static_cast<double>(rows.size())));
-    TwoTowerModel model(*tower, dataset.catalogue, config_.retrieval, config_.rating,
-                        data::SamplingProbabilities(counts));
+    TwoTowerModel model(*tower, dataset, config_.retrieval, config_.rating);
     const FitOptions options{.seed = config_.seed,
                              .epochs = config_.epochs,
                              .batch_by = config_.batch_by,

@@ -30,13 +30,41 @@ ThinnedHistory Thin(const data::Batch& batch, double dropout, Rng rng) {
   return kept;
 }
 
+std::vector<int64_t> CountRows(std::span<const int32_t> rows, int32_t size) {
+  std::vector<int64_t> counts(static_cast<size_t>(size), 0);
+  for (const int32_t row : rows) ++counts[static_cast<size_t>(row)];
+  return counts;
+}
+
+// Each row's part of one step in what an epoch charges `prior` times a row: by the share of the
+// row's interactions that the step has.
+std::vector<float> PriorWeights(double prior, std::span<const int32_t> rows,
+                                std::span<const float> counts, std::span<const int64_t> totals) {
+  std::vector<float> weights(rows.size(), 0);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (counts[i] == 0) continue;
+    const int64_t total = totals[static_cast<size_t>(rows[i])];
+    weights[i] = static_cast<float>(prior) * counts[i] / static_cast<float>(total);
+  }
+  return weights;
+}
+
+std::vector<float> Sum(std::vector<float> x, std::span<const float> y) {
+  for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+  return x;
+}
+
 }  // namespace
 
-TwoTowerModel::TwoTowerModel(model::TwoTower& tower, const data::Catalogue& catalogue,
-                             const RetrievalConfig& retrieval, const RatingConfig& rating,
-                             std::span<const float> probabilities)
-    : tower_(tower), catalogue_(catalogue), retrieval_(retrieval), rating_(rating) {
-  if (retrieval_.logq) logq_bias_ = task::LogQBias(probabilities);
+TwoTowerModel::TwoTowerModel(model::TwoTower& tower, const data::Dataset& dataset,
+                             const RetrievalConfig& retrieval, const RatingConfig& rating)
+    : tower_(tower),
+      catalogue_(dataset.catalogue),
+      retrieval_(retrieval),
+      rating_(rating),
+      user_counts_(CountRows(dataset.train.user, dataset.train.users.size())),
+      item_counts_(CountRows(dataset.train.item, dataset.catalogue.size())) {
+  if (retrieval_.logq) logq_bias_ = task::LogQBias(data::SamplingProbabilities(item_counts_));
 }
 
 nn::Var TwoTowerModel::ComputeLoss(nn::Tape& tape, const data::Batch& batch) {
@@ -112,14 +140,18 @@ nn::Var TwoTowerModel::RatingLoss(nn::Tape& tape, nn::Var queries, nn::Var items
   std::vector<float> query_counts(batch.queries.size(), 0);
   for (const int32_t place : batch.query_of) query_counts[static_cast<size_t>(place)] += 1;
   const model::FactorRows& rows = *ratings.factors;
+  const std::vector<float> user_prior =
+      PriorWeights(rating_.prior, batch.queries, query_counts, user_counts_);
+  const std::vector<float> item_prior =
+      PriorWeights(rating_.prior, candidates.items, candidates.counts, item_counts_);
+  const std::vector<float> per_item = Sum(item_prior, candidates.counts);
   const nn::Var factors =
-      nn::Add(task::WeightedSquares(rows.user_factors, query_counts),
-              nn::Add(task::WeightedSquares(rows.item_factors, candidates.counts),
-                      task::WeightedSquares(rows.history_items, candidates.counts)));
-  const nn::Var biases = nn::Add(task::WeightedSquares(rows.user_bias, query_counts),
-                                 task::WeightedSquares(rows.item_bias, candidates.counts));
-  const nn::Var penalty = nn::Add(nn::Scale(factors, static_cast<float>(rating_.l2)),
-                                  nn::Scale(biases, static_cast<float>(rating_.bias_l2)));
+      nn::Add(task::WeightedSquares(rows.user_factors, Sum(user_prior, query_counts)),
+              nn::Add(task::WeightedSquares(rows.item_factors, per_item),
+                      task::WeightedSquares(rows.history_items, per_item)));
+  const nn::Var biases = nn::Add(task::WeightedSquares(rows.user_bias, user_prior),
+                                 task::WeightedSquares(rows.item_bias, item_prior));
+  const nn::Var penalty = nn::Add(nn::Scale(factors, static_cast<float>(rating_.l2)), biases);
   const nn::Var error =
       nn::SquaredError(ratings.prediction, batch.ratings, batch.weights, nn::Reduction::kSum);
   return nn::Scale(nn::Add(error, penalty), weight);

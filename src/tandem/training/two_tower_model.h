@@ -15,11 +15,9 @@ namespace tandem::training {
 
 class TwoTowerModel final : public Model {
  public:
-  // `tower` and `catalogue` must outlive this; probabilities [n] are the items' shares of the
-  // training interactions, for logQ.
-  TwoTowerModel(model::TwoTower& tower, const data::Catalogue& catalogue,
-                const RetrievalConfig& retrieval, const RatingConfig& rating,
-                std::span<const float> probabilities);
+  // `tower` and `dataset`, whose interactions it is to be trained on, must outlive this.
+  TwoTowerModel(model::TwoTower& tower, const data::Dataset& dataset,
+                const RetrievalConfig& retrieval, const RatingConfig& rating);
 
   nn::Var ComputeLoss(nn::Tape& tape, const data::Batch& batch) override;
   std::vector<nn::Parameter*> Parameters() override { return tower_.Parameters(); }
@@ -49,6 +47,9 @@ class TwoTowerModel final : public Model {
   RetrievalConfig retrieval_;
   RatingConfig rating_;
   std::vector<float> logq_bias_;  // [n], empty without logQ
+  // How often each row stands in the training interactions.
+  std::vector<int64_t> user_counts_;  // [u]
+  std::vector<int64_t> item_counts_;  // [n]
 };
 
 }  // namespace tandem::training
