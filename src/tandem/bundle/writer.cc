@@ -125,4 +125,21 @@ Result<int64_t> WriteNextVersion(Env& env, const std::string& base_path, const B
   return removed.ok() ? status : status.WithContext(removed.message());
 }
 
+Status CheckWritable(Env& env, const std::string& base_path) {
+  std::string nearest = base_path;
+  Result<FileInfo> info = env.Stat(nearest);
+  while (info.status().code() == StatusCode::kNotFound && ParentPath(nearest) != nearest) {
+    nearest = ParentPath(nearest);
+    info = env.Stat(nearest);
+  }
+  if (!info.ok()) return info.status();
+  if (!info->is_directory) {
+    return FailedPreconditionError(nearest, " is a file; expected a directory for bundles");
+  }
+  const std::string probe = JoinPath(nearest, ".tandem-write-check");
+  const Status written = env.WriteFile(probe, "");
+  const Status removed = env.RemoveAll(probe);
+  return written.ok() ? removed : written;
+}
+
 }  // namespace tandem::bundle

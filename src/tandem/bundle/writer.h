@@ -14,4 +14,9 @@ namespace tandem::bundle {
 // own version and fingerprint are not read. Golden samples are written as they are.
 Result<int64_t> WriteNextVersion(Env& env, const std::string& base_path, const Bundle& bundle);
 
+// Whether a bundle could be written there now, to be asked before a long training. Makes and
+// removes a file of no bytes in the base path, or where that does not exist yet, in the nearest
+// directory above it that does; nothing is left behind.
+Status CheckWritable(Env& env, const std::string& base_path);
+
 }  // namespace tandem::bundle

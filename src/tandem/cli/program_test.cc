@@ -109,5 +109,19 @@ TEST_F(TrainTest, AnOutputThatCannotBeWrittenIsToldBeforeTheTraining) {
   EXPECT_EQ(out.str(), "");
 }
 
+TEST_F(TrainTest, AFailedTrainingLeavesNothingBehind) {
+  const auto before = env_.ListDirectory(".").value();
+  std::ostringstream out;
+  const Status status = Train(env_,
+                              {.config = "config.toml",
+                               .out = "bundles/movielens",
+                               .settings = {"data.train=missing.tsv"},
+                               .threads = 1},
+                              out);
+  EXPECT_EQ(status.code(), StatusCode::kNotFound);
+  EXPECT_EQ(env_.Stat("bundles").status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(env_.ListDirectory(".").value().size(), before.size());
+}
+
 }  // namespace
 }  // namespace tandem::cli

@@ -19,7 +19,7 @@ Status Train(Env& env, const TrainOptions& options, std::ostream& out) {
   const bool terminal = !options.json && ::isatty(STDOUT_FILENO) != 0;
 
   // An output that cannot be written is told before the training, not after it.
-  TANDEM_RETURN_IF_ERROR(env.CreateDirectory(options.out));
+  TANDEM_RETURN_IF_ERROR(bundle::CheckWritable(env, options.out));
 
   training::Metrics metrics;  // the last line of --json, after a second training too
   training::RunObserver observer;
