@@ -51,7 +51,7 @@ def evaluation_seconds(settings):
     shutil.rmtree(out)
     expect(process.returncode == 0 and end is not None, f"tandem train ended with {process.returncode}")
     expect({"model", "most popular", "global mean", "user+item bias"} <= set(rows), f"the table has {sorted(rows)}")
-    expect_between("acc@100 of most popular", float(rows["most popular"]["acc@100"]), 0.3, 0.5)
+    expect_between("acc@100 of most popular", float(rows["most popular"]["acc@100"]), 0.2, 0.5)
     expect_between("acc@100 of the model after an epoch", float(rows["model"]["acc@100"]), 0.05, 0.4)
     expect_between("RMSE of user+item bias", float(rows["user+item bias"]["RMSE"]), 0.85, 0.96)
     return end - begin

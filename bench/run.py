@@ -28,6 +28,8 @@ def parse(arguments):
     parser.add_argument("--peers-python", default=os.environ.get("TANDEM_PEERS_PYTHON"), metavar="PYTHON",
                         help="the Python of their environment (TANDEM_PEERS_PYTHON)")
     options = parser.parse_args(arguments)
+    for name in ("data", "peers", "peers_python"):
+        setattr(options, name, getattr(options, name) or None)  # an empty setting is none
     for name in options.scenarios:
         if name not in SCENARIOS:
             parser.error(f"'{name}' is no scenario; the choices are {', '.join(SCENARIOS)}")

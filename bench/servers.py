@@ -46,6 +46,7 @@ class Server:
             self.__exit__()
             raise
         self.seconds = time.monotonic() - begin
+        self.ready_cpu_seconds = self.thread_seconds()
         return self
 
     def is_ready(self):
@@ -66,6 +67,11 @@ class Server:
         """VmRSS, or VmHWM for the most that it ever was."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(rf"^{what}:\s+(\d+) kB", status, re.M)[1]) / 1024
+
+    def thread_seconds(self):
+        """Processor time of the threads that live; finer than cpu_seconds."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
     def cpu_seconds(self):
         stat = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()

@@ -27,12 +27,14 @@ def run_scenario(options, report):
         ask_app_server(port, titles)
 
     for verb, make, ask in (("serve-model", model_server, ask_model), ("serve-app", app_server, ask_app)):
-        milliseconds, resident = [], []
+        milliseconds, cpu, resident = [], [], []
         for _ in range(STARTS):
             with make(base) as server:
                 milliseconds.append(server.seconds * 1e3)
+                cpu.append(server.ready_cpu_seconds * 1e3)
                 resident.append(server.resident_mib())
         report.add(f"{verb}, ready", milliseconds, "ms", at_most=200)
+        report.add(f"{verb}, CPU until ready", cpu, "ms")
         report.add(f"{verb}, resident when ready", resident, "MiB", at_most=64)
         with make(base) as server:
             ask(server.port)

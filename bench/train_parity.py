@@ -8,7 +8,7 @@ from ratings import Ratings
 NAME = "train-parity"
 ABOUT = "samples/s of the multitask model, beside TensorFlow Recommenders"
 SPEED_EPOCHS = 20
-QUALITY_EPOCHS = 4
+EPOCHS = 3  # of the config, and of the tutorial
 
 
 def run_scenario(options, report):
@@ -21,7 +21,7 @@ def run_scenario(options, report):
     for _ in range(options.repetitions):
         ours.append(steady(ratings.settings))
         if script:
-            text, _ = run(script + ["--data", ratings.folder, "--epochs", QUALITY_EPOCHS, "--no-keras-eval"],
+            text, _ = run(script + ["--data", ratings.folder, "--epochs", EPOCHS, "--no-keras-eval"],
                           env=peer_environment())
             peer = json.loads(text.splitlines()[-1])
             theirs.append(peer["samples_per_s_steady_median"])
@@ -33,21 +33,20 @@ def run_scenario(options, report):
         report.add("TensorFlow Recommenders, median epoch", theirs, "samples/s")
         report.add("ratio", ratios, "x", at_least=12)
 
-    settings = ratings.settings + [("training.epochs", QUALITY_EPOCHS)]
-    _, metrics, _ = train("multitask-parity.toml", OUT / "scratch", settings)
+    _, metrics, _ = train("multitask-parity.toml", OUT / "scratch", ratings.settings)
     accuracy, rmse = metrics["acc@100 (seen kept)"], metrics["RMSE"]
-    report.add(f"Tandem, acc@100 with seen films after {QUALITY_EPOCHS} epochs", accuracy)
-    report.add(f"Tandem, RMSE after {QUALITY_EPOCHS} epochs", rmse)
+    report.add(f"Tandem, acc@100 with seen films after {EPOCHS} epochs", accuracy)
+    report.add(f"Tandem, RMSE after {EPOCHS} epochs", rmse)
     if ratings.is_ml100k:
         expect_between("acc@100", accuracy, 0.20, 0.30)
     else:
         expect_between("acc@100", accuracy, 0.08, 0.20)
-    expect_between("RMSE", rmse, 0.90, 1.20)
+    expect_between("RMSE", rmse, 0.95, 1.15)
     if peer:
         report.add("TensorFlow Recommenders, the same acc@100", peer["top"]["100"])
         report.add("TensorFlow Recommenders, RMSE", peer["rmse"])
         expect_between("acc@100 less the peer's", accuracy - peer["top"]["100"], -0.02, 0.05)
-        expect_between("RMSE less the peer's", rmse - peer["rmse"], -0.25, 0.05)
+        expect_between("RMSE less the peer's", rmse - peer["rmse"], -0.25, 0.1)
 
 
 def steady(settings):
