@@ -139,7 +139,8 @@ Status CheckWritable(Env& env, const std::string& base_path) {
   const std::string probe = JoinPath(nearest, ".tandem-write-check");
   const Status written = env.WriteFile(probe, "");
   const Status removed = env.RemoveAll(probe);
-  return written.ok() ? removed : written;
+  return (written.ok() ? removed : written)
+      .WithContext(StrCat("no bundle can be written to ", base_path));
 }
 
 }  // namespace tandem::bundle
