@@ -14,6 +14,10 @@ namespace {
 
 using training::TrainingConfig;
 
+// A config is some hundreds of bytes. toml++ recurses once for each part of a dotted key, without a
+// limit of its own; as many parts as fit these bytes take a quarter of an 8 MiB stack.
+constexpr uint64_t kMaxTomlBytes = 16 << 10;
+
 // A field of TrainingConfig that a key writes. Setters answer what is expected on a mismatch.
 using Setter = std::function<Status(TrainingConfig&, const toml::node&)>;
 
@@ -199,8 +203,9 @@ std::string NearestKey(std::string_view key) {
 Status Set(TrainingConfig& config, const std::string& key, const toml::node& node) {
   const auto found = Keys().find(key);
   if (found == Keys().end()) {
-    return InvalidArgumentError("unknown key '", key, "'; the nearest known one is '",
-                                NearestKey(key), "'");
+    const std::string shown = key.substr(0, 64);
+    return InvalidArgumentError("unknown key '", shown, "'; the nearest known one is '",
+                                NearestKey(shown), "'");
   }
   return found->second(config, node).WithContext(key);
 }
@@ -220,6 +225,10 @@ Status SetAll(TrainingConfig& config, const toml::table& table, const std::strin
 
 // toml++ throws; this is the edge where that ends.
 Result<toml::table> ParseToml(std::string_view text) {
+  if (text.size() > kMaxTomlBytes) {
+    return ResourceExhaustedError("got ", text.size(), " bytes of TOML, expected at most ",
+                                  kMaxTomlBytes);
+  }
   try {
     return toml::parse(text);
   } catch (const toml::parse_error& error) {
@@ -263,8 +272,7 @@ void AdoptTsv(TrainingConfig& config, const std::vector<std::string>& settings) 
 
 Result<TrainingConfig> ReadTrainingConfig(const Env& env, const std::string& path,
                                           const std::vector<std::string>& settings) {
-  constexpr uint64_t kMaxConfigBytes = 1 << 20;
-  TANDEM_ASSIGN_OR_RETURN(const std::string text, env.ReadFile(path, kMaxConfigBytes));
+  TANDEM_ASSIGN_OR_RETURN(const std::string text, env.ReadFile(path, kMaxTomlBytes));
   Result<toml::table> table = ParseToml(text);
   if (!table.ok()) return table.status().WithContext(path);
   TrainingConfig config;

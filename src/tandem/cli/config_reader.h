@@ -3,7 +3,7 @@
 // Keys are "section.name" ("optimizer.learning_rate"; "seed" has no section). Relative paths in
 // the file are relative to the file; those of --set are relative to the working directory.
 // kInvalidArgument names the file, the line, the key, the value and the choices; an unknown key
-// comes with the nearest known one.
+// comes with the nearest known one. kResourceExhausted for a file of more than 16 KiB.
 #pragma once
 
 #include <string>
