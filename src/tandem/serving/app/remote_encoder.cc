@@ -2,7 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <atomic>
+#include <span>
 #include <utility>
 
 #include "tandem/base/log.h"
@@ -78,12 +78,51 @@ Result<std::vector<float>> TakeEmbedding(const Call& call, const grpc::Status& s
   return std::vector<float>(values.begin(), values.end());
 }
 
+// Whether to ask a server that may be away. Thread-safe.
+class Breaker {
+ public:
+  explicit Breaker(std::chrono::milliseconds pause) : pause_(pause) {}
+
+  bool Admits() TANDEM_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (failures_ < RemoteEncoder::kFailuresBeforePause) return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (now < ask_again_at_) return false;
+    ask_again_at_ = now + pause_;
+    return true;
+  }
+  // True where the state changed from all well to not, or back.
+  bool Record(bool ok) TANDEM_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    const bool changed = ok == (failures_ > 0);
+    failures_ = ok ? 0 : failures_ + 1;
+    if (!ok) ask_again_at_ = std::chrono::steady_clock::now() + pause_;
+    return changed;
+  }
+
+ private:
+  const std::chrono::milliseconds pause_;
+  Mutex mutex_;
+  int64_t failures_ TANDEM_GUARDED_BY(mutex_) = 0;  // in a row
+  std::chrono::steady_clock::time_point ask_again_at_ TANDEM_GUARDED_BY(mutex_);
+};
+
+void AnswerOwn(const bundle::Bundle& bundle, std::string_view user_id,
+               const recommend::QueryEncoder::Done& done) {
+  const std::span<const float> own = bundle::UserEmbedding(bundle, user_id);
+  done({.embedding = {own.begin(), own.end()}, .degraded = true});
+}
+
 }  // namespace
 
 class RemoteEncoder::Core {
  public:
   explicit Core(const RemoteEncoderOptions& options)
-      : options_(options), stub_(wire::PredictionService::NewStub(MakeChannel(options.target))) {}
+      : options_(options),
+        stub_(wire::PredictionService::NewStub(MakeChannel(options.target))),
+        breaker_(options.pause) {}
+
+  bool Admits() { return breaker_.Admits(); }
 
   void Start(std::unique_ptr<Call> call) TANDEM_EXCLUDES(mutex_) {
     FillRequest(options_.model_name, *call);
@@ -107,23 +146,20 @@ class RemoteEncoder::Core {
  private:
   void Finish(std::unique_ptr<Call> call, const grpc::Status& status) TANDEM_EXCLUDES(mutex_) {
     Result<std::vector<float>> embedding = TakeEmbedding(*call, status);
-    TellChange(embedding.status());
+    if (breaker_.Record(embedding.ok())) TellChange(embedding.status());
     if (embedding.ok()) {
       call->done({.embedding = std::move(embedding).value(), .degraded = false});
     } else {
-      const auto own = bundle::UserEmbedding(*call->bundle, call->user_id);
-      call->done({.embedding = {own.begin(), own.end()}, .degraded = true});
+      AnswerOwn(*call->bundle, call->user_id, call->done);
     }
     call.reset();
     MutexLock lock(mutex_);
     if (--in_flight_ == 0) all_done_.NotifyAll();
   }
 
-  void TellChange(const Status& status) {
-    if (degraded_.load(std::memory_order_relaxed) == !status.ok()) return;  // the usual case
-    if (degraded_.exchange(!status.ok()) == !status.ok()) return;
+  void TellChange(const Status& status) const {
     if (status.ok()) {
-      Log(LogLevel::kInfo, StrCat("model server ", options_.target, ": answers again"));
+      Log(LogLevel::kInfo, StrCat("model server ", options_.target, ": answers"));
     } else {
       Log(LogLevel::kWarning,
           StrCat("model server ", options_.target, ": the app encodes users itself: ", status));
@@ -132,7 +168,7 @@ class RemoteEncoder::Core {
 
   const RemoteEncoderOptions options_;
   const std::unique_ptr<wire::PredictionService::Stub> stub_;
-  std::atomic<bool> degraded_ = false;
+  Breaker breaker_;
 
   Mutex mutex_;
   CondVar all_done_;
@@ -146,6 +182,7 @@ RemoteEncoder::~RemoteEncoder() { core_->WaitForCalls(); }
 
 void RemoteEncoder::Encode(std::shared_ptr<const bundle::Bundle> bundle, std::string_view user_id,
                            Done done) {
+  if (!core_->Admits()) return AnswerOwn(*bundle, user_id, done);
   auto call = std::make_unique<Call>();
   call->bundle = std::move(bundle);
   call->user_id = user_id;

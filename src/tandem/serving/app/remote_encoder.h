@@ -4,9 +4,11 @@
 // The request names the version of the bundle at hand, and the answer is taken only with that
 // bundle's fingerprint in its initial metadata "tandem-bundle": an embedding of another space is
 // worse than none. Whatever else comes (an error, silence for `timeout`, another shape), the
-// bundle's own embedding answers, marked degraded. The log is told when that begins and when it
-// ends. `done` is called on a thread of gRPC, or at once on the caller's. Thread-safe; the
-// destructor waits for the calls under way, `timeout` at most.
+// bundle's own embedding answers, marked degraded. After kFailuresBeforePause failures in a row the
+// server is left alone for `pause`, then asked by one request: while it is away or hangs, requests
+// do not wait for it. The log is told when that begins and when it ends. `done` is called on a
+// thread of gRPC, or at once on the caller's. Thread-safe; the destructor waits for the calls under
+// way, `timeout` at most.
 #pragma once
 
 #include <chrono>
@@ -21,10 +23,13 @@ struct RemoteEncoderOptions {
   std::string target;  // "host:8500", or any name of gRPC ("dns:///model:8500", "unix:...")
   std::string model_name = "user_model";
   std::chrono::milliseconds timeout = std::chrono::milliseconds(250);
+  std::chrono::milliseconds pause = std::chrono::seconds(1);
 };
 
 class RemoteEncoder final : public recommend::QueryEncoder {
  public:
+  static constexpr int kFailuresBeforePause = 5;
+
   explicit RemoteEncoder(const RemoteEncoderOptions& options);
   ~RemoteEncoder() override;
 

@@ -57,7 +57,7 @@ TEST(GrpcServerTest, APortInUseIsAClearError) {
   const auto first = GrpcServer::Start({.address = "127.0.0.1"}, {}).value();
   const auto second = GrpcServer::Start({.address = "127.0.0.1", .port = first->port()}, {});
   EXPECT_EQ(second.status().code(), StatusCode::kUnavailable);
-  EXPECT_THAT(second.status().message(), testing::HasSubstr("the port is in use"));
+  EXPECT_THAT(second.status().message(), ::testing::HasSubstr("the port is in use"));
 }
 
 TEST(ListenTest, WhatIsNoAddressOrPortIsInvalid) {

@@ -4,57 +4,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
 #include <future>
 #include <optional>
 #include <thread>
 
 #include "tandem/serving/net/router.h"
+#include "tandem/serving/net/testing/http_client.h"
 
 namespace tandem::net {
 namespace {
 
-using boost::asio::ip::tcp;
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using Client = net::testing::HttpClient;
 
-class Client {
- public:
-  explicit Client(int port) {
-    socket_.connect({boost::asio::ip::address_v4::loopback(), static_cast<uint16_t>(port)});
-  }
-  void Send(const std::string& bytes) {
-    boost::system::error_code error;
-    boost::asio::write(socket_, boost::asio::buffer(bytes), error);
-  }
-  // Header and body of the next answer.
-  std::string Receive(bool head = false) {
-    boost::system::error_code error;
-    size_t header =
-        boost::asio::read_until(socket_, boost::asio::dynamic_buffer(in_), "\r\n\r\n", error);
-    if (error) return "closed";
-    const size_t at = in_.find("Content-Length: ");
-    const size_t body = head ? 0 : std::stoul(in_.substr(at + 16));
-    if (in_.size() < header + body) {
-      boost::asio::read(socket_, boost::asio::dynamic_buffer(in_),
-                        boost::asio::transfer_exactly(header + body - in_.size()), error);
-    }
-    const std::string answer = in_.substr(0, header + body);
-    in_.erase(0, header + body);
-    return answer;
-  }
-  bool Closed() { return in_.empty() && Receive() == "closed"; }
-
- private:
-  boost::asio::io_context io_;
-  tcp::socket socket_{io_};
-  std::string in_;
-};
-
-class HttpServerTest : public testing::Test {
+class HttpServerTest : public ::testing::Test {
  protected:
   void Start(HttpServerOptions options = {}) {
     options.address = "127.0.0.1";

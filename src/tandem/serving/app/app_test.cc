@@ -1,0 +1,220 @@
+// A real app on loopback, asked over HTTP.
+#include "tandem/serving/app/app.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tandem/base/memory_env.h"
+#include "tandem/bundle/query.h"
+#include "tandem/bundle/reader.h"
+#include "tandem/bundle/testing/tiny_bundle.h"
+#include "tandem/bundle/writer.h"
+#include "tandem/format/json_writer.h"
+#include "tandem/recommend/recommender.h"
+#include "tandem/serving/app/testing/fake_model_server.h"
+#include "tandem/serving/net/testing/http_client.h"
+
+namespace tandem::app {
+namespace {
+
+using net::testing::BodyOf;
+using net::testing::HttpClient;
+using ::testing::AllOf;
+using testing::FakeModelServer;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class AppTest : public ::testing::Test {
+ protected:
+  void SetUp() override { Write(1); }
+
+  void Write(uint64_t seed) {
+    const auto written =
+        bundle::WriteNextVersion(env_, "/bundles", bundle::testing::TinyBundle(seed));
+    ASSERT_TRUE(written.ok()) << written.status();
+  }
+  std::shared_ptr<const bundle::Bundle> Version(int64_t version) {
+    return bundle::ReadVersion(env_, StrCat("/bundles/", version)).value();
+  }
+  void Start(AppOptions options = {}) {
+    options.bundle = "/bundles";
+    options.http.address = "127.0.0.1";
+    options.http.port = 0;
+    options.poll_interval = std::chrono::milliseconds(5);
+    auto app = App::Start(env_, options);
+    ASSERT_TRUE(app.ok()) << app.status();
+    app_ = std::move(app).value();
+  }
+  void StartBeside(const FakeModelServer& server) {
+    Start({.model_server = RemoteEncoderOptions{.target = StrCat("127.0.0.1:", server.port()),
+                                                .timeout = std::chrono::seconds(10)}});
+  }
+  std::string Get(const std::string& target) { return HttpClient(app_->port()).Get(target); }
+
+  static std::string Json(const bundle::Bundle& bundle, const std::string& user,
+                          const std::vector<recommend::Recommendation>& items) {
+    std::string titles;
+    for (const auto& item : items) {
+      if (!titles.empty()) titles += ", ";
+      format::AppendJsonString(titles, bundle.items.titles[static_cast<size_t>(item.item)]);
+    }
+    return StrCat(R"({"user_id": [")", user, R"("], "recommendations": [[)", titles, "]]}\n");
+  }
+  // What a known user should get, from the library below.
+  static std::string Expected(const bundle::Bundle& bundle, const std::string& user, int n) {
+    return Json(bundle, user,
+                recommend::TopItems(bundle, bundle::UserEmbedding(bundle, user),
+                                    recommend::SeenBy(bundle, user), n)
+                    .value());
+  }
+
+  MemoryEnv env_;
+  std::unique_ptr<App> app_;
+};
+
+TEST_F(AppTest, AKnownUserGetsTenTitlesThatTheyHaveNotSeen) {
+  Start();
+  const std::string answer = Get("/recommend/7");
+  EXPECT_THAT(answer,
+              AllOf(StartsWith("HTTP/1.1 200 OK\r\n"),
+                    HasSubstr("Content-Type: application/json\r\n"), Not(HasSubstr("X-Tandem"))));
+  const auto bundle = Version(1);
+  EXPECT_EQ(BodyOf(answer), Expected(*bundle, "7", 10));
+  ASSERT_FALSE(recommend::SeenBy(*bundle, "7").empty());
+  for (const int32_t seen : recommend::SeenBy(*bundle, "7")) {
+    EXPECT_THAT(answer, Not(HasSubstr(bundle->items.titles[static_cast<size_t>(seen)])));
+  }
+}
+
+TEST_F(AppTest, NSaysHowMany) {
+  Start();
+  const auto bundle = Version(1);
+  EXPECT_EQ(BodyOf(Get("/recommend/7?n=1")), Expected(*bundle, "7", 1));
+  // All that is unseen, where n is more: 60 items less what user 7 has seen.
+  EXPECT_EQ(BodyOf(Get("/recommend/7?n=1000")), Expected(*bundle, "7", 1000));
+  for (const char* n : {"0", "-1", "1001", "ten", "", "1.5", "+5", "99999999999999999999", "5x"}) {
+    const std::string answer = Get(StrCat("/recommend/7?n=", n));
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 400 ")) << n;
+    EXPECT_THAT(BodyOf(answer), StartsWith(R"({"error":{"code":400,"message":"n: expected a)"))
+        << n;
+  }
+}
+
+TEST_F(AppTest, AnUnknownUserGetsWhatIsPopularAndIsTold) {
+  Start();
+  const auto bundle = Version(1);
+  const std::string answer = Get("/recommend/nobody");
+  EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 200 OK\r\n"),
+                            HasSubstr("X-Tandem-Fallback: unknown-user\r\n")));
+  EXPECT_EQ(BodyOf(answer),
+            Json(*bundle, "nobody", recommend::PopularItems(*bundle, {}, 10).value()));
+}
+
+TEST_F(AppTest, UserIdsAreDecodedEscapedAndBounded) {
+  Start();
+  EXPECT_THAT(BodyOf(Get("/recommend/a%2Fb%22%C3%A9")), StartsWith(R"({"user_id": ["a/b\"é"])"));
+  EXPECT_THAT(Get("/recommend/" + std::string(256, 'x')), StartsWith("HTTP/1.1 200 "));
+  const std::string answer = Get("/recommend/" + std::string(257, 'x'));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(BodyOf(answer), HasSubstr("user id: expected at most 256 bytes, got 257"));
+}
+
+TEST_F(AppTest, OtherRequestsGetTheirErrorAsJson) {
+  Start();
+  EXPECT_THAT(Get("/recommend"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(Get("/recommend/"), StartsWith("HTTP/1.1 404 "));
+  HttpClient client(app_->port());
+  client.Send("POST /recommend/7 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+  const std::string answer = client.Receive();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 405 "));
+  EXPECT_THAT(BodyOf(answer), StartsWith(R"({"error":{"code":405,)"));
+}
+
+TEST_F(AppTest, EveryRequestOfAKnownUserIsOneCallOfTheModelServer) {
+  FakeModelServer server;
+  const auto bundle = Version(1);
+  const auto embedding = bundle::UserEmbedding(*bundle, "3");
+  server.Answer(
+      {.fingerprint = bundle->fingerprint, .embedding = {embedding.begin(), embedding.end()}});
+  StartBeside(server);
+  HttpClient client(app_->port());
+  for (int i = 0; i < 50; ++i) {
+    const std::string answer = client.Get("/recommend/7");
+    ASSERT_THAT(answer, AllOf(StartsWith("HTTP/1.1 200 OK\r\n"), Not(HasSubstr("X-Tandem"))));
+    // The server's embedding ranks, here that of another user; what user 7 saw is left out.
+    ASSERT_EQ(
+        BodyOf(answer),
+        Json(*bundle, "7",
+             recommend::TopItems(*bundle, embedding, recommend::SeenBy(*bundle, "7"), 10).value()));
+  }
+  EXPECT_EQ(server.calls(), 50);
+}
+
+TEST_F(AppTest, WithoutItsModelServerTheAppAnswersItselfAndSaysSo) {
+  int port = 0;
+  { port = FakeModelServer().port(); }
+  Start({.model_server = RemoteEncoderOptions{.target = StrCat("127.0.0.1:", port)}});
+  for (int i = 0; i < 10; ++i) {
+    const std::string answer = Get("/recommend/7");
+    EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 200 OK\r\n"),
+                              HasSubstr("X-Tandem-Degraded: model-server\r\n")));
+    EXPECT_EQ(BodyOf(answer), Expected(*Version(1), "7", 10));
+  }
+  EXPECT_THAT(Get("/readyz"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(AppTest, ANewVersionIsSwappedInUnderRequestsWithoutAnError) {
+  Start();
+  const std::string first = Expected(*Version(1), "7", 10);
+  Write(2);
+  const std::string second = Expected(*Version(2), "7", 10);
+  ASSERT_NE(first, second);
+  HttpClient client(app_->port());
+  std::string body = first;
+  for (int i = 0; i < 100'000 && body != second; ++i) {
+    const std::string answer = client.Get("/recommend/7");
+    ASSERT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+    body = BodyOf(answer);
+    ASSERT_TRUE(body == first || body == second) << body;
+  }
+  EXPECT_EQ(body, second);
+  EXPECT_THAT(BodyOf(Get("/readyz")), HasSubstr("\"model_version\":2"));
+}
+
+TEST_F(AppTest, AnAnnouncedShutdownIsUnreadyButAnswers) {
+  Start();
+  EXPECT_EQ(BodyOf(Get("/readyz")), "{\"status\":\"ready\",\"model_version\":1}\n");
+  app_->AnnounceShutdown();
+  EXPECT_THAT(Get("/readyz"), StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(Get("/healthz"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(Get("/recommend/7"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_TRUE(app_->Drain(std::chrono::seconds(5)).ok());
+  EXPECT_EQ(Get("/healthz"), "closed");
+}
+
+TEST_F(AppTest, ARequestThatWaitsForTheModelServerIsAnsweredInTheDrain) {
+  FakeModelServer server;
+  const auto bundle = Version(1);
+  const auto embedding = bundle::UserEmbedding(*bundle, "7");
+  server.Answer({.fingerprint = bundle->fingerprint,
+                 .embedding = {embedding.begin(), embedding.end()},
+                 .delay = std::chrono::milliseconds(300)});
+  StartBeside(server);
+  HttpClient client(app_->port());
+  client.Send("GET /recommend/7 HTTP/1.1\r\nHost: x\r\n\r\n");
+  while (server.calls() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(app_->Drain(std::chrono::seconds(10)).ok());
+  EXPECT_EQ(BodyOf(client.Receive()), Expected(*bundle, "7", 10));
+}
+
+TEST_F(AppTest, DoesNotStartWithoutAGoodVersion) {
+  ASSERT_TRUE(env_.CreateDirectory("/empty").ok());
+  EXPECT_EQ(App::Start(env_, {.bundle = "/empty"}).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(App::Start(env_, {.bundle = "/none"}).status().code(), StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace tandem::app
