@@ -103,10 +103,9 @@ StepProblem::StepProblem(Workers& workers)
       tower_(MakeTower(Rng(7).Fork("tower"))),
       adagrad_({}, workers),
       logits_(users(), items()) {
-  catalogue_.category_offsets.assign(kItems + 1, 0);
-  model_ =
-      std::make_unique<training::TwoTowerModel>(*tower_, catalogue_, training::RetrievalConfig{},
-                                                training::RatingConfig{}, std::span<const float>());
+  dataset_.catalogue.category_offsets.assign(kItems + 1, 0);
+  model_ = std::make_unique<training::TwoTowerModel>(*tower_, dataset_, training::RetrievalConfig{},
+                                                     training::RatingConfig{});
   for (size_t i = 0; i < kBatch; ++i) {
     const std::span<const float> query = queries_.row(static_cast<size_t>(batch_.query_of[i]));
     const std::span<const float> item = candidates_.row(static_cast<size_t>(batch_.item_of[i]));

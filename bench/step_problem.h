@@ -53,7 +53,7 @@ class StepProblem {
  private:
   Workers& workers_;
   data::Batch batch_;
-  data::Catalogue catalogue_;
+  data::Dataset dataset_;  // without interactions: the batch is drawn, and this model counts none
   nn::Tape tape_;
 
   nn::Tensor queries_;     // [q, d]
