@@ -99,7 +99,7 @@ TEST(ExactIndex, FindsDenormalScores) {
 }
 
 // Real numbers: the scores are those of a full ranking by the same dot product.
-TEST(ExactIndex, EqualsTheFullRankingByItsOwnDotProductForRealNumbers) {
+TEST(ExactIndex, EqualsTheFullRankingByTheDotProductForRealNumbers) {
   Rng rng(11);
   for (const size_t d : {1U, 5U, 16U, 32U, 33U}) {
     std::vector<float> rows(1500 * d), query(d);
@@ -120,6 +120,80 @@ TEST(ExactIndex, EqualsTheFullRankingByItsOwnDotProductForRealNumbers) {
       EXPECT_EQ(scores[i], -ranking[i].first);
     }
   }
+}
+
+// Most of the spread in the first few coordinates, multiples of 1/8 in all.
+std::vector<float> Flat(size_t n, size_t d, Rng& rng) {
+  std::vector<float> rows = Eighths(n * d, 1, rng);
+  for (size_t i = 0; i < n; ++i) {
+    const std::vector<float> head = Eighths(3, 40, rng);
+    for (size_t j = 0; j < head.size(); ++j) rows[i * d + j] = head[j] - 3;
+  }
+  return rows;
+}
+
+TEST(ExactIndex, WithFewAxesEqualsTheNaiveRanking) {
+  Rng rng(13);
+  for (int round = 0; round < 12; ++round) {
+    const auto n = static_cast<int64_t>(1024 + rng.UniformInt(1500));
+    const auto d = static_cast<int64_t>(16 + rng.UniformInt(24));
+    const auto k = static_cast<int64_t>(1 + rng.UniformInt(120));
+    const std::vector<float> rows = Flat(static_cast<size_t>(n), static_cast<size_t>(d), rng);
+    const std::vector<float> queries = Eighths(static_cast<size_t>(5 * d), 16, rng);
+    ASSERT_LT(ExactIndex::Create(rows, n, d).value()->axes(), d);
+    SCOPED_TRACE(StrCat("n ", n, " d ", d, " k ", k));
+    ExpectEqualToNaive(rows, queries, d, k, {});
+    Bitmap allowed(static_cast<size_t>(n));
+    const std::vector<std::vector<int32_t>> members = RandomLists(1, n, 0.2, rng);
+    for (const int32_t item : members[0]) allowed.Set(item);
+    ExpectEqualToNaive(rows, queries, d, k, RandomLists(5, n, 0.3, rng), &allowed);
+  }
+}
+
+// Scores of great size beside small differences: what is lost by rounding must not lose an item.
+TEST(ExactIndex, WithFewAxesEqualsTheFullRankingForRealNumbersFarFromTheOrigin) {
+  Rng rng(17);
+  const size_t n = 4000;
+  const size_t d = 32;
+  for (const float offset : {0.0F, 1000.0F, -1e6F}) {
+    std::vector<float> rows(n * d), query(d);
+    for (size_t i = 0; i < n * d; ++i) {
+      rows[i] = rng.Normal() * (i % d < 4 ? 3.0F : 0.3F) + offset;
+    }
+    for (float& x : query) x = rng.Normal();
+    const auto index = ExactIndex::Create(rows, static_cast<int64_t>(n), 32).value();
+    ASSERT_LT(index->axes(), 32);
+    std::vector<std::pair<float, int32_t>> ranking;
+    for (size_t i = 0; i < n; ++i) {
+      const std::span<const float> row = std::span(rows).subspan(i * d, d);
+      ranking.emplace_back(-math::Dot(query, row), static_cast<int32_t>(i));
+    }
+    std::sort(ranking.begin(), ranking.end());
+    std::vector<int32_t> ids(50);
+    std::vector<float> scores(50);
+    ASSERT_TRUE(index->Search(query, {.k = 50, .exclude = {}}, ids, scores).ok());
+    for (size_t i = 0; i < ids.size(); ++i) {
+      EXPECT_EQ(ids[i], ranking[i].second) << offset << " " << i;
+      EXPECT_EQ(scores[i], -ranking[i].first) << offset << " " << i;
+    }
+  }
+}
+
+TEST(ExactIndex, WithFewAxesAnswersQueriesWhoseBoundsWouldOverflow) {
+  Rng rng(19);
+  const std::vector<float> rows = Flat(1100, 16, rng);
+  const auto index = ExactIndex::Create(rows, 1100, 16).value();
+  ASSERT_LT(index->axes(), 16);
+  std::vector<float> small(16), large(16);
+  for (size_t j = 0; j < 16; ++j) {
+    small[j] = Eighths(1, 16, rng)[0];
+    large[j] = std::ldexp(small[j], 100);  // the same ranking, times 2^100
+  }
+  std::vector<int32_t> want(20), ids(20);
+  std::vector<float> want_scores(20), scores(20);
+  ASSERT_TRUE(index->Search(small, {.k = 20, .exclude = {}}, want, want_scores).ok());
+  ASSERT_TRUE(index->Search(large, {.k = 20, .exclude = {}}, ids, scores).ok());
+  EXPECT_EQ(ids, want);
 }
 
 TEST(ExactIndex, RefusesAFilterOfAnotherSize) {

@@ -113,9 +113,38 @@ float ExpSubtractSumKernel(float* HWY_RESTRICT x, size_t n, float shift) {
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
-void ScoreRowsKernel(const float* HWY_RESTRICT query, const float* HWY_RESTRICT rows, size_t n,
-                     size_t dimension, float* HWY_RESTRICT scores) {
-  for (size_t i = 0; i < n; ++i) scores[i] = DotKernel(query, rows + i * dimension, dimension);
+void ScoreTilesKernel(const float* HWY_RESTRICT query, const uint32_t* HWY_RESTRICT tiles,
+                      size_t count, size_t width, float* HWY_RESTRICT scores) {
+  constexpr size_t kHalf = kTileRows / 2;
+  const hn::CappedTag<float, kHalf> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  constexpr size_t kLanes = hn::MaxLanes(hn::CappedTag<float, kHalf>());
+  constexpr size_t kVectors = kHalf / kLanes;  // of words: eight sums in flight on AVX2
+  const auto upper_half = hn::Set(du, 0xFFFF0000U);
+  for (size_t tile = 0; tile < count; ++tile, tiles += width * kHalf, scores += kTileRows) {
+    hn::Vec<decltype(d)> lower[kVectors];
+    hn::Vec<decltype(d)> upper[kVectors];
+    // The sums begin with the first products: gcc would fill zeros into memory, at a third of the
+    // time of a scan.
+    const auto first = hn::Set(d, query[0]);
+    for (size_t v = 0; v < kVectors; ++v) {
+      const auto words = hn::LoadU(du, tiles + v * kLanes);
+      lower[v] = hn::Mul(first, hn::BitCast(d, hn::ShiftLeft<16>(words)));
+      upper[v] = hn::Mul(first, hn::BitCast(d, hn::And(words, upper_half)));
+    }
+    for (size_t j = 1; j < width; ++j) {
+      const auto factor = hn::Set(d, query[j]);
+      for (size_t v = 0; v < kVectors; ++v) {
+        const auto words = hn::LoadU(du, tiles + j * kHalf + v * kLanes);
+        lower[v] = hn::MulAdd(factor, hn::BitCast(d, hn::ShiftLeft<16>(words)), lower[v]);
+        upper[v] = hn::MulAdd(factor, hn::BitCast(d, hn::And(words, upper_half)), upper[v]);
+      }
+    }
+    for (size_t v = 0; v < kVectors; ++v) {
+      hn::StoreU(lower[v], d, scores + v * kLanes);
+      hn::StoreU(upper[v], d, scores + kHalf + v * kLanes);
+    }
+  }
 }
 
 size_t PlacesAtLeastKernel(const float* HWY_RESTRICT x, size_t n, float threshold,
@@ -126,10 +155,14 @@ size_t PlacesAtLeastKernel(const float* HWY_RESTRICT x, size_t n, float threshol
   size_t found = 0;
   size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    // Above the threshold are few: most vectors are passed over at once.
-    if (hn::AllFalse(d, hn::Ge(hn::LoadU(d, x + i), bound))) continue;
-    for (size_t j = i; j < i + lanes; ++j) {
-      if (x[j] >= threshold) places[found++] = static_cast<int32_t>(j);
+    const auto at_least = hn::Ge(hn::LoadU(d, x + i), bound);
+    if (hn::AllFalse(d, at_least)) continue;  // most vectors, as few are above the threshold
+    uint8_t bytes[8] = {};
+    hn::StoreMaskBits(d, at_least, bytes);
+    uint64_t bits = 0;
+    std::memcpy(&bits, bytes, sizeof(bits));
+    for (; bits != 0; bits &= bits - 1) {
+      places[found++] = static_cast<int32_t>(i + hwy::Num0BitsBelowLS1Bit_Nonzero64(bits));
     }
   }
   for (; i < n; ++i) {
@@ -151,7 +184,7 @@ HWY_EXPORT(DotKernel);
 HWY_EXPORT(AxpyKernel);
 HWY_EXPORT(MaxKernel);
 HWY_EXPORT(ExpSubtractSumKernel);
-HWY_EXPORT(ScoreRowsKernel);
+HWY_EXPORT(ScoreTilesKernel);
 HWY_EXPORT(PlacesAtLeastKernel);
 HWY_EXPORT(TargetKernel);
 
@@ -169,9 +202,10 @@ float ExpSubtractSum(std::span<float> x, float shift) {
   return HWY_DYNAMIC_DISPATCH(ExpSubtractSumKernel)(x.data(), x.size(), shift);
 }
 
-void ScoreRows(std::span<const float> query, std::span<const float> rows, std::span<float> scores) {
-  HWY_DYNAMIC_DISPATCH(ScoreRowsKernel)
-  (query.data(), rows.data(), scores.size(), query.size(), scores.data());
+void ScoreTiles(std::span<const float> query, std::span<const uint32_t> tiles,
+                std::span<float> scores) {
+  HWY_DYNAMIC_DISPATCH(ScoreTilesKernel)
+  (query.data(), tiles.data(), scores.size() / kTileRows, query.size(), scores.data());
 }
 
 size_t PlacesAtLeast(std::span<const float> x, float threshold, std::span<int32_t> places) {

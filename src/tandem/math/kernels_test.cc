@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -119,15 +120,56 @@ TEST(Kernels, ExpIsZeroFarBelowTheShift) {
   });
 }
 
-TEST(Kernels, ScoreRowsGivesTheBitsOfDot) {
+uint32_t UpperHalf(float x) {
+  uint32_t bits = 0;
+  std::memcpy(&bits, &x, sizeof(bits));
+  return bits >> 16;
+}
+
+float FromUpperHalf(uint32_t half) {
+  const uint32_t bits = half << 16;
+  float x = 0;
+  std::memcpy(&x, &bits, sizeof(x));
+  return x;
+}
+
+void PutInTile(std::span<uint32_t> tile, size_t row, size_t j, float x) {
+  const size_t half = kTileRows / 2;
+  tile[j * half + row % half] |= UpperHalf(x) << (row < half ? 0 : 16);
+}
+
+TEST(Kernels, ScoreTilesScoresEveryRowWhereverItStands) {
   OnEveryTarget([] {
-    for (const size_t d : {1U, 7U, 16U, 31U, 32U, 33U, 64U, 100U}) {
-      const std::vector<float> rows = Normals(37 * d, d);
-      const std::vector<float> query = Normals(d, d + 1);
-      std::vector<float> scores(37);
-      ScoreRows(query, rows, scores);
-      for (size_t i = 0; i < scores.size(); ++i) {
-        EXPECT_EQ(scores[i], Dot(query, std::span(rows).subspan(i * d, d)));
+    for (const size_t w : {1U, 7U, 16U, 33U, 100U}) {
+      const size_t n = 3 * kTileRows;
+      const size_t words = w * kTileRows / 2;
+      std::vector<float> rows = Normals(n * w, w);
+      for (float& x : rows) x = FromUpperHalf(UpperHalf(x));
+      const std::vector<float> query = Normals(w, w + 1);
+      std::vector<uint32_t> tiles(3 * words, 0);
+      for (size_t r = 0; r < n; ++r) {
+        const auto tile = std::span(tiles).subspan(r / kTileRows * words, words);
+        for (size_t j = 0; j < w; ++j) PutInTile(tile, r % kTileRows, j, rows[r * w + j]);
+      }
+      std::vector<float> scores(n);
+      ScoreTiles(query, tiles, scores);
+      for (size_t r = 0; r < n; ++r) {
+        const std::span<const float> row = std::span(rows).subspan(r * w, w);
+        double sum = 0;
+        double size = 0;
+        for (size_t j = 0; j < w; ++j) {
+          const double term = static_cast<double>(query[j]) * static_cast<double>(row[j]);
+          sum += term;
+          size += std::abs(term);
+        }
+        // At most 2 w roundings, each of 2^-24 of a term or of a partial sum.
+        EXPECT_NEAR(scores[r], sum, 0x1p-23 * static_cast<double>(w) * size) << w << " " << r;
+        // In a tile of its own, at another place: the same bits.
+        std::vector<uint32_t> alone(words, 0);
+        for (size_t j = 0; j < w; ++j) PutInTile(alone, 41, j, row[j]);
+        std::vector<float> score(kTileRows);
+        ScoreTiles(query, alone, score);
+        EXPECT_EQ(score[41], scores[r]) << w << " " << r;
       }
     }
   });

@@ -51,7 +51,7 @@ TEST(MatMul, InShardsGivesTheSameBitsOnOneAndOnTwoThreads) {
   const std::vector<float> b = Normals(kInner * kCols, 4);
   const auto product = [&](size_t threads) {
     std::vector<float> c(kRows * kCols);
-    Workers workers(threads, InitWorkerThread);
+    Workers workers(threads);
     const ShardPlan plan = PlanShards(kRows, 64, 16);
     workers.Run(plan.count, [&](size_t shard) {
       const size_t begin = plan.Begin(shard);
