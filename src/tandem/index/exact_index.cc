@@ -119,12 +119,13 @@ void ExactIndex::ChooseAxes(std::span<const float> rows, size_t n) {
   head_ = d;
   mean_.assign(d, 0);
   if (n < kLeastRows || d < kLeastDimension || d > kMostDimension) return;
+  PrincipalAxes found = FindPrincipalAxes(rows, n, d, d / 2);
   for (size_t h = 4; h <= d / 2; h += 4) {
-    PrincipalAxes found = FindPrincipalAxes(rows, n, d, h);
-    if (found.tail_share > kTailShare) continue;
+    if (found.tail_share[h - 1] > kTailShare) continue;
     head_ = h;
     mean_ = std::move(found.mean);
     axes_ = std::move(found.axes);
+    axes_.resize(h * d);
     return;
   }
 }

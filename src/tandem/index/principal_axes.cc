@@ -75,21 +75,24 @@ PrincipalAxes FindPrincipalAxes(std::span<const float> rows, size_t n, size_t d,
     result.axes[i] = 1 + std::sin(static_cast<double>(3 * i + 1));
   }
   Orthonormalise(result.axes, h, d);
-  double kept = 0;
+  std::vector<double> kept(h);
   for (int iteration = 0; iteration < kIterations; ++iteration) {
     std::vector<double> image(h * d);
-    kept = 0;
     for (size_t i = 0; i < h; ++i) {
       const std::span<const double> axis = std::span(result.axes).subspan(i * d, d);
       for (size_t a = 0; a < d; ++a) {
         image[i * d + a] = Dot(std::span(covariance).subspan(a * d, d), axis);
       }
-      kept += Dot(axis, std::span(image).subspan(i * d, d));
+      kept[i] = Dot(axis, std::span(image).subspan(i * d, d));
     }
     result.axes = std::move(image);
     Orthonormalise(result.axes, h, d);
   }
-  result.tail_share = spread > 0 ? std::clamp(1 - kept / spread, 0.0, 1.0) : 0;
+  double tail = spread;
+  for (const double part : kept) {
+    tail -= part;
+    result.tail_share.push_back(spread > 0 ? std::clamp(tail / spread, 0.0, 1.0) : 0);
+  }
   return result;
 }
 

@@ -14,8 +14,9 @@ namespace tandem::index {
 
 struct PrincipalAxes {
   std::vector<double> mean;  // [d] of the sample
-  std::vector<double> axes;  // [h, d], orthonormal rows
-  double tail_share = 1;     // of the spread that lies outside of the axes, 0 to 1
+  std::vector<double> axes;  // [h, d], orthonormal rows, the one with the most spread first
+  // [h]: the share of the spread that lies outside of axis i and those before it, 0 to 1.
+  std::vector<double> tail_share;
 };
 
 // h axes of rows [n, d], 1 <= h <= d, n >= 1.
