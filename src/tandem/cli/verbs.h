@@ -60,7 +60,7 @@ struct StopOptions {
 
 // Flags have TensorFlow Serving's names.
 struct ServeModelOptions {
-  std::string model_name = "default";
+  std::string model_name = "user_model";
   std::string model_base_path;
   std::string address = "0.0.0.0";
   int port = 8500;

@@ -17,7 +17,7 @@
 namespace tandem::model_server {
 
 struct ModelServerOptions {
-  std::string model_name = "default";
+  std::string model_name = "user_model";
   std::string model_base_path;
   net::GrpcServerOptions grpc = {.port = 8500};
   std::chrono::milliseconds poll_interval = std::chrono::seconds(1);
