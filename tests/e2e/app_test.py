@@ -126,6 +126,8 @@ class AppTest(TestCase):
     def test_requests_in_flight_at_sigterm_finish(self):
         model = self.enterContext(model_server(bundle_path(1).parent))
         server = self.serve("--model-server-timeout-seconds", 2, model=model)
+        wait_until("the model server is asked",
+                   lambda: "X-Tandem-Degraded" not in get(server, "/recommend/42").headers)
         expected = titles(get(server, "/recommend/42"))
         with RawConnection(server.port) as half, RawConnection(server.port) as waiting, paused(model):
             waiting.send(b"GET /recommend/42 HTTP/1.1\r\nHost: a\r\n\r\n")
