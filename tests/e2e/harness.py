@@ -233,8 +233,11 @@ class TestCase(unittest.TestCase):
 
 @contextlib.contextmanager
 def paused(server):
-    """The process stands still: it is there, and does not answer."""
+    """The process stands still: it is there, and does not answer. A thread may run on for a moment after the signal."""
     server.send_signal(signal.SIGSTOP)
+    tasks = pathlib.Path(f"/proc/{server.process.pid}/task")
+    wait_until("every thread stands still",
+               lambda: all((task / "stat").read_text().rsplit(")", 1)[1].split()[0] == "T" for task in tasks.iterdir()))
     try:
         yield
     finally:
