@@ -54,13 +54,17 @@ class Manager {
   Manager& operator=(const Manager&) = delete;
 
   // One round, on this thread. The error is that of the source; a refused version is none.
-  Status Poll() { return Poll(std::stop_token()); }
+  Status Poll() { return Poll(std::stop_token(), observer_); }
 
   // A first round that must leave something to serve: else the error of the source, that of the
-  // newest version where all are refused, or kNotFound where there is none.
+  // newest version where all are refused, or kNotFound where there is none. The observer is told
+  // of it afterwards, and only where it went well: the error is the caller's to tell.
   Status PollForFirst() {
-    TANDEM_RETURN_IF_ERROR(Poll());
-    if (Get().ok()) return Status();
+    TANDEM_RETURN_IF_ERROR(Poll(std::stop_token(), nullptr));
+    if (Get().ok()) {
+      if (observer_ != nullptr) TellStatuses();
+      return Status();
+    }
     for (const VersionStatus& one : Statuses()) {
       if (!one.error.ok()) return one.error;
     }
@@ -75,7 +79,7 @@ class Manager {
       std::condition_variable_any wake;
       while (!stop.stop_requested()) {
         // A source that cannot be read is the observer's to tell; what is loaded serves on.
-        static_cast<void>(Poll(stop));
+        static_cast<void>(Poll(stop, observer_));
         std::unique_lock<std::mutex> lock(mutex);
         wake.wait_for(lock, stop, interval, [] { return false; });
       }
@@ -125,12 +129,14 @@ class Manager {
     bool refused() const { return !error.ok(); }
   };
 
-  Status Poll(const std::stop_token& stop) TANDEM_EXCLUDES(poll_mutex_, mutex_) {
+  // `observer` may be null.
+  Status Poll(const std::stop_token& stop, Observer* observer)
+      TANDEM_EXCLUDES(poll_mutex_, mutex_) {
     MutexLock one_poll(poll_mutex_);
     Result<std::vector<FoundVersion>> listed = source_->List();
     if (!listed.ok()) {
-      if (observer_ != nullptr && listed.status() != source_error_) {
-        observer_->OnSourceError(listed.status());
+      if (observer != nullptr && listed.status() != source_error_) {
+        observer->OnSourceError(listed.status());
       }
       source_error_ = listed.status();
       return listed.status();
@@ -145,9 +151,9 @@ class Manager {
     Forget(found);
     while (!stop.stop_requested()) {
       const Actions actions = Decide(policy_, versions, Had());
-      for (const int64_t version : actions.unload) Unload(version);
+      for (const int64_t version : actions.unload) Unload(version, observer);
       if (actions.load.empty()) break;
-      Load(found.at(actions.load.front()));
+      Load(found.at(actions.load.front()), observer);
     }
     return Status();
   }
@@ -179,7 +185,7 @@ class Manager {
     return had;
   }
 
-  void Load(const FoundVersion& found) TANDEM_EXCLUDES(mutex_) {
+  void Load(const FoundVersion& found, Observer* observer) TANDEM_EXCLUDES(mutex_) {
     SetEntry(found.version, Entry{State::kLoading, Status(), "", {}});
     // Before the load, so that a change during it is seen by the next poll.
     const auto fingerprint = source_->Fingerprint(found);
@@ -188,22 +194,29 @@ class Manager {
       SetEntry(
           found.version,
           Entry{State::kEnd, loaded.status(), fingerprint.ok() ? *fingerprint : std::string(), {}});
-      if (observer_ != nullptr) observer_->OnRefused(found.version, loaded.status());
+      if (observer != nullptr) observer->OnRefused(found.version, loaded.status());
       return;
     }
     auto next = std::make_shared<Snapshot>(*Published());
     (*next)[found.version] = std::move(loaded).value();
     Publish(std::move(next), found.version, Entry{State::kAvailable, Status(), "", {}});
-    if (observer_ != nullptr) observer_->OnAvailable(found.version);
+    if (observer != nullptr) observer->OnAvailable(found.version);
   }
 
-  void Unload(int64_t version) TANDEM_EXCLUDES(mutex_) {
+  void Unload(int64_t version, Observer* observer) TANDEM_EXCLUDES(mutex_) {
     auto next = std::make_shared<Snapshot>(*Published());
     const auto at = next->find(version);
     Entry entry{State::kUnloading, Status(), "", at->second};
     next->erase(at);
     Publish(std::move(next), version, std::move(entry));
-    if (observer_ != nullptr) observer_->OnUnloaded(version);
+    if (observer != nullptr) observer->OnUnloaded(version);
+  }
+
+  void TellStatuses() {
+    for (const VersionStatus& one : Statuses()) {
+      if (one.state == State::kAvailable) observer_->OnAvailable(one.version);
+      if (!one.error.ok()) observer_->OnRefused(one.version, one.error);
+    }
   }
 
   void SetEntry(int64_t version, Entry entry) TANDEM_EXCLUDES(mutex_) {

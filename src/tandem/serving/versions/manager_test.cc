@@ -102,6 +102,25 @@ TEST_F(ManagerTest, BeforeTheFirstVersionItIsUnavailable) {
   EXPECT_EQ(TextOf(), "one");
 }
 
+TEST_F(ManagerTest, TheFirstRoundIsToldOnceItLeftSomethingToServe) {
+  Put(1, "one");
+  Put(2, "bad");
+  ASSERT_TRUE(manager_->PollForFirst().ok());
+  EXPECT_EQ(TextOf(), "one");
+  EXPECT_THAT(events_.log, ElementsAre("!2", "+1"));
+}
+
+TEST_F(ManagerTest, AFirstRoundThatLeavesNothingIsAnErrorAndNothingElse) {
+  EXPECT_EQ(manager_->PollForFirst().code(), StatusCode::kNotFound);
+  ASSERT_TRUE(env_.CreateDirectory("/m").ok());
+  EXPECT_EQ(manager_->PollForFirst(),
+            NotFoundError("/m holds no version: expected a directory named 1, 2, ..."));
+  Put(1, "bad");
+  Put(2, "bad");
+  EXPECT_EQ(manager_->PollForFirst(), DataLossError("/m/2: bad"));
+  EXPECT_THAT(events_.log, IsEmpty());
+}
+
 TEST_F(ManagerTest, ASwapLoadsFirstAndLetsTheOldestGoAfter) {
   Put(1, "one");
   Put(2, "two");
