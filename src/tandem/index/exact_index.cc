@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "tandem/index/principal_axes.h"
 #include "tandem/index/top_k.h"
@@ -59,17 +60,6 @@ uint32_t NearestBfloat16(float x) {
 uint32_t Bfloat16NoLess(double x) { return (std::bit_cast<uint32_t>(RoundUp(x)) + 0xFFFF) >> 16; }
 double FromBfloat16(uint32_t half) { return static_cast<double>(std::bit_cast<float>(half << 16)); }
 
-// Binary search without branches to mispredict: what a user has seen is just what scores high.
-bool Contains(std::span<const int32_t> sorted, int32_t item) {
-  const int32_t* at = sorted.data();
-  for (size_t left = sorted.size(); left > 1;) {
-    const size_t half = left / 2;
-    at += static_cast<size_t>(at[half - 1] < item) * half;
-    left -= half;
-  }
-  return !sorted.empty() && *at == item;
-}
-
 // To whole tiles.
 size_t WholeTiles(size_t rows) {
   return (rows + math::kTileRows - 1) / math::kTileRows * math::kTileRows;
@@ -90,6 +80,31 @@ struct ExactIndex::Block {
     least_first = is_first_row ? row_first : std::min(least_first, row_first);
     most_first = is_first_row ? row_first : std::max(most_first, row_first);
   }
+};
+
+// The items that a query leaves out. What a user has seen is just what scores high, so that it is
+// asked for often: a bit an item, where they are not too many to clear for each query.
+class ExactIndex::Exclusions {
+ public:
+  // `sorted` must outlive this.
+  Exclusions(std::span<const int32_t> sorted, size_t items) : sorted_(sorted) {
+    if (sorted.empty() || items > kMostBits) return;
+    bits_.emplace(items);
+    for (const int32_t item : sorted) {
+      if (item >= 0 && static_cast<size_t>(item) < items) bits_->Set(item);
+    }
+  }
+
+  bool Contains(int32_t item) const {
+    if (bits_.has_value()) return bits_->Contains(item);
+    return std::binary_search(sorted_.begin(), sorted_.end(), item);
+  }
+
+ private:
+  static constexpr size_t kMostBits = 1 << 17;  // 16 KiB
+
+  std::span<const int32_t> sorted_;
+  std::optional<Bitmap> bits_;
 };
 
 struct ExactIndex::Query {
@@ -272,11 +287,12 @@ void ExactIndex::SearchOne(std::span<const float> query, std::span<const int32_t
                            std::span<float> scores) const {
   const Query prepared = Prepare(query);
   const bool from_the_end = !axes_.empty() && prepared.first < 0;
+  const Exclusions excluded(exclude, item_of_.size());
   TopK best(std::min(ids.size(), item_of_.size()));
   for (size_t i = 0; i < blocks_.size(); ++i) {
     const size_t block = from_the_end ? blocks_.size() - 1 - i : i;
     if (prepared.Reach(blocks_[block]) < static_cast<double>(best.threshold())) continue;
-    ScanBlock(query, prepared, block, exclude, filter, best);
+    ScanBlock(query, prepared, block, excluded, filter, best);
   }
   const std::span<const Hit> hits = best.Sorted();
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -286,8 +302,7 @@ void ExactIndex::SearchOne(std::span<const float> query, std::span<const int32_t
 }
 
 void ExactIndex::ScanBlock(std::span<const float> query, const Query& prepared, size_t block,
-                           std::span<const int32_t> exclude, const Bitmap* filter,
-                           TopK& best) const {
+                           const Exclusions& excluded, const Bitmap* filter, TopK& best) const {
   const size_t begin = block * kBlock;
   const size_t n = std::min(kBlock, item_of_.size() - begin);
   const size_t whole = WholeTiles(n);
@@ -307,7 +322,7 @@ void ExactIndex::ScanBlock(std::span<const float> query, const Query& prepared, 
     if (bounds[place] < bar) continue;  // it has risen meanwhile
     const int32_t item = item_of_[begin + place];
     if (filter != nullptr && !filter->Contains(item)) continue;
-    if (Contains(exclude, item)) continue;
+    if (excluded.Contains(item)) continue;
     const std::span<const float> row =
         std::span(rows_).subspan((begin + place) * dimension_, dimension_);
     best.Offer({math::Dot(query, row), item});

@@ -44,6 +44,7 @@ class ExactIndex final : public ItemIndex {
  private:
   struct Query;  // a query as the scan takes it
   struct Block;  // what bounds the scores of some rows
+  class Exclusions;
 
   ExactIndex();
   void ChooseAxes(std::span<const float> rows, size_t n);
@@ -54,7 +55,7 @@ class ExactIndex final : public ItemIndex {
   void SearchOne(std::span<const float> query, std::span<const int32_t> exclude,
                  const Bitmap* filter, std::span<int32_t> ids, std::span<float> scores) const;
   void ScanBlock(std::span<const float> query, const Query& prepared, size_t block,
-                 std::span<const int32_t> exclude, const Bitmap* filter, TopK& best) const;
+                 const Exclusions& excluded, const Bitmap* filter, TopK& best) const;
 
   size_t dimension_ = 0;
   size_t head_ = 0;               // h

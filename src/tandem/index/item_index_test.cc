@@ -78,6 +78,14 @@ TEST(ExactIndex, EqualsTheNaiveRankingForRandomShapes) {
   }
 }
 
+// More items than exclusions are kept as bits for.
+TEST(ExactIndex, LeavesOutExclusionsOfALargeCatalogue) {
+  Rng rng(23);
+  const int64_t n = 140'000;
+  const std::vector<float> rows = Eighths(static_cast<size_t>(2 * n), 16, rng);
+  ExpectEqualToNaive(rows, Eighths(2, 16, rng), 2, 20, RandomLists(1, n, 0.5, rng));
+}
+
 TEST(ExactIndex, PadsWhereExclusionsLeaveFewerThanK) {
   const std::vector<float> rows = {1, 2, 3};
   const std::vector<float> query = {1};
