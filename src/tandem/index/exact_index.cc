@@ -134,6 +134,7 @@ void ExactIndex::ChooseAxes(std::span<const float> rows, size_t n) {
   head_ = d;
   mean_.assign(d, 0);
   if (n < kLeastRows || d < kLeastDimension || d > kMostDimension) return;
+  if (largest_norm_ > kLargestNorm) return;
   PrincipalAxes found = FindPrincipalAxes(rows, n, d, d / 2);
   for (size_t h = 4; h <= d / 2; h += 4) {
     if (found.tail_share[h - 1] > kTailShare) continue;

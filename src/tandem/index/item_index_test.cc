@@ -204,6 +204,21 @@ TEST(ExactIndex, WithFewAxesAnswersQueriesWhoseBoundsWouldOverflow) {
   EXPECT_EQ(ids, want);
 }
 
+TEST(ExactIndex, RanksItemsWhoseBoundsWouldOverflow) {
+  Rng rng(29);
+  const std::vector<float> rows = Flat(1100, 16, rng);
+  std::vector<float> large = rows;
+  for (float& x : large) x = std::ldexp(x, 100);
+  const std::vector<float> query = Eighths(16, 16, rng);
+  const auto index = ExactIndex::Create(rows, 1100, 16).value();
+  const auto of_large = ExactIndex::Create(large, 1100, 16).value();
+  std::vector<int32_t> want(20), ids(20);
+  std::vector<float> scores(20);
+  ASSERT_TRUE(index->Search(query, {.k = 20, .exclude = {}}, want, scores).ok());
+  ASSERT_TRUE(of_large->Search(query, {.k = 20, .exclude = {}}, ids, scores).ok());
+  EXPECT_EQ(ids, want);
+}
+
 TEST(ExactIndex, RefusesAFilterOfAnotherSize) {
   const auto index = ExactIndex::Create(std::vector<float>{1, 2}, 2, 1).value();
   const Bitmap filter(3);
