@@ -47,10 +47,10 @@ class App::Core {
   Status Start(const AppOptions& options) {
     TANDEM_RETURN_IF_ERROR(versions_.PollForFirst());
     TANDEM_ASSIGN_OR_RETURN(
-        server_, net::HttpServer::Start(
-                     options.http, [this](net::HttpRequest request, net::HttpResponder respond) {
-                       router_.Handle(std::move(request), respond);
-                     }));
+        server_, net::HttpServer::Start(options.http, [this](net::HttpRequest request,
+                                                             const net::HttpResponder& respond) {
+          router_.Handle(std::move(request), respond);
+        }));
     versions_.Start(options.poll_interval);
     return {};
   }

@@ -32,9 +32,10 @@ class HttpServerTest : public ::testing::Test {
     router_.Add("GET", "/later",
                 [this](const HttpRequest&, const HttpResponder& send) { later_.set_value(send); });
     router_.Add("GET", "/dropped", [](const HttpRequest&, const HttpResponder&) {});
-    auto server = HttpServer::Start(options, [this](HttpRequest request, HttpResponder send) {
-      router_.Handle(std::move(request), send);
-    });
+    auto server =
+        HttpServer::Start(options, [this](HttpRequest request, const HttpResponder& send) {
+          router_.Handle(std::move(request), send);
+        });
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = std::move(server).value();
   }
