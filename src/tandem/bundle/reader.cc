@@ -152,16 +152,19 @@ class VersionReader {
     }
     TANDEM_ASSIGN_OR_RETURN(std::string bytes, env_.ReadFile(JoinPath(directory_, name),
                                                              static_cast<uint64_t>(entry->bytes)));
-    if (static_cast<int64_t>(bytes.size()) != entry->bytes || ChecksumHex(bytes) != entry->xxh3) {
-      return DataLossError(name, " of ", bytes.size(), " bytes is not the file of ", entry->bytes,
-                           " bytes and checksum ", entry->xxh3, " that the manifest lists");
+    const std::string checksum = ChecksumHex(bytes);
+    if (static_cast<int64_t>(bytes.size()) != entry->bytes || checksum != entry->xxh3) {
+      return DataLossError("has ", bytes.size(), " bytes and checksum ", checksum,
+                           ", expected those of the manifest: ", entry->bytes, " and ",
+                           entry->xxh3);
     }
     return bytes;
   }
 
   Result<feature::Vocabulary> ReadVocabulary(const std::string& name, int64_t size) const {
-    TANDEM_ASSIGN_OR_RETURN(const std::string text, Bytes(name));
-    Result<feature::Vocabulary> vocabulary = feature::Vocabulary::FromText(text);
+    Result<std::string> text = Bytes(name);
+    if (!text.ok()) return text.status().WithContext(name);
+    Result<feature::Vocabulary> vocabulary = feature::Vocabulary::FromText(*text);
     if (!vocabulary.ok()) return DataLossError(name, ": ", vocabulary.status().message());
     if (vocabulary->size() != size) {
       return DataLossError(name, " has ", vocabulary->size(), " tokens, the manifest ", size);
