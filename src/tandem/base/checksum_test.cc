@@ -21,6 +21,18 @@ TEST(ChecksumTest, HexHasSixteenDigitsAndTheValueOfTheNumber) {
   }
 }
 
+TEST(ChecksumTest, InPiecesItIsThatOfTheWhole) {
+  std::string bytes;
+  for (int i = 0; i < 3000; ++i) bytes += static_cast<char>(i * 37);
+  ChecksumStream stream;
+  EXPECT_EQ(stream.Digest(), Checksum(""));
+  for (const size_t piece : {1u, 7u, 64u, 1000u}) {
+    stream.Reset();
+    for (size_t at = 0; at < bytes.size(); at += piece) stream.Update(bytes.substr(at, piece));
+    EXPECT_EQ(stream.Digest(), Checksum(bytes)) << "pieces of " << piece;
+  }
+}
+
 TEST(ChecksumTest, FindsEveryFlippedBitAndEveryCut) {
   std::string bytes;
   for (int i = 0; i < 300; ++i) bytes += static_cast<char>(i * 37);

@@ -9,8 +9,11 @@
 // Implementations are safe to use from many threads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +28,34 @@ struct FileInfo {
   uint64_t bytes = 0;  // 0 for directories
 };
 
+// The bytes of a file as they are on disk, read page by page when they are looked at. They start
+// at a multiple of 64 bytes, live as long as this object and may be read from many threads.
+//
+// A file that is mapped is replaced by a rename (WriteFileAtomically, index/snapshot_file.h) and
+// never written in place: the mapping keeps the old bytes then, whatever happens to the name. A
+// foreign program that truncates the file underneath takes the pages away, and the next look at
+// one of them ends the process with SIGBUS; a foreign write into it shows through.
+class MappedFile {
+ public:
+  virtual ~MappedFile() = default;
+  virtual std::span<const std::byte> bytes() const = 0;
+  std::string_view view() const {
+    return {reinterpret_cast<const char*>(bytes().data()), bytes().size()};
+  }
+};
+
+// A file being written from its start to its end, without a buffer: append kilobytes, not bytes.
+// For one thread. After an error nothing more may be appended.
+class WritableFile {
+ public:
+  // Closes; what was not closed by Close may not be on disk.
+  virtual ~WritableFile() = default;
+  // On an error the file may hold a part of the bytes.
+  virtual Status Append(std::string_view bytes) = 0;
+  // Has all bytes and the name on disk (fsync) before it returns. Nothing may follow.
+  virtual Status Close() = 0;
+};
+
 class Env {
  public:
   virtual ~Env() = default;
@@ -37,6 +68,10 @@ class Env {
   // Creates or replaces the file and has it and its name on disk (fsync) before it returns. The
   // directory must exist. On an error the file may hold a part of the bytes.
   virtual Status WriteFile(const std::string& path, std::string_view bytes) = 0;
+  // Creates or empties the file. The directory must exist. The Env must outlive the file.
+  virtual Result<std::unique_ptr<WritableFile>> CreateFile(const std::string& path) = 0;
+  // A plain file as memory, never null; of an empty file no bytes.
+  virtual Result<std::shared_ptr<const MappedFile>> Map(const std::string& path) const = 0;
   virtual Result<FileInfo> Stat(const std::string& path) const = 0;
   // What the directory holds, sorted by name.
   virtual Result<std::vector<FileInfo>> ListDirectory(const std::string& path) const = 0;

@@ -1,7 +1,10 @@
 #include "tandem/base/memory_env.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
+
+#include "tandem/base/aligned_buffer.h"
 
 namespace tandem {
 namespace {
@@ -55,7 +58,41 @@ Status IsADirectory(std::string_view what, std::string_view path) {
   return FailedPreconditionError(what, " '", path, "': is a directory");
 }
 
+class MemoryMappedFile final : public MappedFile {
+ public:
+  explicit MemoryMappedFile(std::string_view bytes) : bytes_(bytes.size()) {
+    std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(bytes_.data()));
+  }
+  std::span<const std::byte> bytes() const override { return bytes_.span(); }
+
+ private:
+  AlignedBuffer<std::byte> bytes_;
+};
+
 }  // namespace
+
+// Appends to whatever the path names.
+class MemoryEnv::File final : public WritableFile {
+ public:
+  File(MemoryEnv& env, std::string path, std::string normal)
+      : env_(env), path_(std::move(path)), normal_(std::move(normal)) {}
+
+  Status Append(std::string_view bytes) override {
+    MutexLock lock(env_.mutex_);
+    const Status status = env_.CountChange(path_);
+    env_.files_[normal_] += status.ok() ? bytes : bytes.substr(0, bytes.size() / 2);
+    return status;
+  }
+  Status Close() override {
+    MutexLock lock(env_.mutex_);
+    return env_.CountChange(path_);
+  }
+
+ private:
+  MemoryEnv& env_;
+  std::string path_;
+  std::string normal_;
+};
 
 bool MemoryEnv::HasDirectory(const std::string& normal) const {
   return IsRoot(normal) || directories_.count(normal) > 0;
@@ -107,6 +144,27 @@ Status MemoryEnv::WriteFile(const std::string& path, std::string_view bytes) {
   const Status status = CountChange(path);
   files_[normal] = std::string(status.ok() ? bytes : bytes.substr(0, bytes.size() / 2));
   return status;
+}
+
+Result<std::unique_ptr<WritableFile>> MemoryEnv::CreateFile(const std::string& path) {
+  TANDEM_RETURN_IF_ERROR(CheckPath(path));
+  std::string normal = Normal(path);
+  MutexLock lock(mutex_);
+  if (HasDirectory(normal)) return IsADirectory("create", path);
+  TANDEM_RETURN_IF_ERROR(CheckParent("create", normal));
+  TANDEM_RETURN_IF_ERROR(CountChange(path));
+  files_[normal].clear();
+  return std::unique_ptr<WritableFile>(std::make_unique<File>(*this, path, std::move(normal)));
+}
+
+Result<std::shared_ptr<const MappedFile>> MemoryEnv::Map(const std::string& path) const {
+  TANDEM_RETURN_IF_ERROR(CheckPath(path));
+  const std::string normal = Normal(path);
+  MutexLock lock(mutex_);
+  if (HasDirectory(normal)) return IsADirectory("map", path);
+  const auto file = files_.find(normal);
+  if (file == files_.end()) return Nothing("map", path);
+  return std::shared_ptr<const MappedFile>(std::make_shared<MemoryMappedFile>(file->second));
 }
 
 Result<FileInfo> MemoryEnv::Stat(const std::string& path) const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ class MemoryEnv final : public Env {
       const std::string& path,
       uint64_t max_bytes = std::numeric_limits<uint64_t>::max()) const override;
   Status WriteFile(const std::string& path, std::string_view bytes) override;
+  Result<std::unique_ptr<WritableFile>> CreateFile(const std::string& path) override;
+  // A copy of the bytes that are there now.
+  Result<std::shared_ptr<const MappedFile>> Map(const std::string& path) const override;
   Result<FileInfo> Stat(const std::string& path) const override;
   Result<std::vector<FileInfo>> ListDirectory(const std::string& path) const override;
   Status CreateDirectory(const std::string& path) override;
@@ -33,12 +37,15 @@ class MemoryEnv final : public Env {
   int64_t MonotonicNanos() const override;
 
   // The n-th change from now (1 is the next) and every one after it answers
-  // kResourceExhausted "no space left"; a failing WriteFile leaves half of its bytes, as a
-  // full disk does. n = 0 ends that. A call that has nothing to change is not counted.
+  // kResourceExhausted "no space left"; a failing WriteFile or Append leaves half of its bytes, as
+  // a full disk does. n = 0 ends that. A call that has nothing to change is not counted;
+  // CreateFile, each Append and Close are one change each.
   void FailFromChange(int n);
   void AdvanceSeconds(int64_t seconds);
 
  private:
+  class File;
+
   bool HasDirectory(const std::string& normal) const TANDEM_REQUIRES(mutex_);
   bool IsEmptyDirectory(const std::string& normal) const TANDEM_REQUIRES(mutex_);
   Status CheckParent(std::string_view what, const std::string& normal) const

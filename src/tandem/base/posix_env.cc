@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -146,6 +147,51 @@ Status RemoveTree(const std::string& path) {
   return Status();
 }
 
+// Writes all; with a message that names the path.
+Status WriteAll(int fd, const std::string& path, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return PosixError("write", path, errno);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return Status();
+}
+
+class PosixWritableFile final : public WritableFile {
+ public:
+  PosixWritableFile(std::string path, int fd) : path_(std::move(path)), file_(fd) {}
+
+  Status Append(std::string_view bytes) override { return WriteAll(file_.get(), path_, bytes); }
+  Status Close() override {
+    if (!SyncRetrying(file_.get())) return PosixError("sync", path_, errno);
+    if (!file_.Close()) return PosixError("close", path_, errno);
+    return SyncDirectory(ParentPath(path_));
+  }
+
+ private:
+  std::string path_;
+  Descriptor file_;
+};
+
+class PosixMappedFile final : public MappedFile {
+ public:
+  PosixMappedFile(void* data, size_t size) : data_(data), size_(size) {}
+  ~PosixMappedFile() override {
+    if (size_ > 0) ::munmap(data_, size_);
+  }
+  PosixMappedFile(const PosixMappedFile&) = delete;
+  PosixMappedFile& operator=(const PosixMappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const override {
+    return {static_cast<const std::byte*>(data_), size_};
+  }
+
+ private:
+  void* data_;
+  size_t size_;
+};
+
 class PosixEnv final : public Env {
  public:
   Result<std::string> ReadFile(const std::string& path, uint64_t max_bytes) const override {
@@ -176,18 +222,36 @@ class PosixEnv final : public Env {
   }
 
   Status WriteFile(const std::string& path, std::string_view bytes) override {
+    TANDEM_ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file, CreateFile(path));
+    TANDEM_RETURN_IF_ERROR(file->Append(bytes));
+    return file->Close();
+  }
+
+  Result<std::unique_ptr<WritableFile>> CreateFile(const std::string& path) override {
     TANDEM_RETURN_IF_ERROR(CheckPath(path));
-    Descriptor file(OpenRetrying(path, O_WRONLY | O_CREAT | O_TRUNC));
-    if (!file.ok()) return PosixError("create", path, errno);
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return PosixError("write", path, errno);
-      bytes.remove_prefix(static_cast<size_t>(written));
+    const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_TRUNC);
+    if (fd < 0) return PosixError("create", path, errno);
+    return std::unique_ptr<WritableFile>(std::make_unique<PosixWritableFile>(path, fd));
+  }
+
+  Result<std::shared_ptr<const MappedFile>> Map(const std::string& path) const override {
+    TANDEM_RETURN_IF_ERROR(CheckPath(path));
+    // Without waiting for a writer, were it a pipe.
+    const Descriptor file(OpenRetrying(path, O_RDONLY | O_NONBLOCK));
+    if (!file.ok()) return PosixError("open", path, ErrorOfLooking(errno));
+    struct stat found = {};
+    if (::fstat(file.get(), &found) != 0) return PosixError("stat", path, errno);
+    if (S_ISDIR(found.st_mode)) return PosixError("map", path, EISDIR);
+    if (!S_ISREG(found.st_mode)) {
+      return FailedPreconditionError("map '", path, "': not a plain file");
     }
-    if (!SyncRetrying(file.get())) return PosixError("sync", path, errno);
-    if (!file.Close()) return PosixError("close", path, errno);
-    return SyncDirectory(ParentPath(path));
+    const auto size = static_cast<size_t>(found.st_size);
+    void* data = nullptr;
+    if (size > 0) {
+      data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
+      if (data == MAP_FAILED) return PosixError("map", path, errno);
+    }
+    return std::shared_ptr<const MappedFile>(std::make_shared<PosixMappedFile>(data, size));
   }
 
   Result<FileInfo> Stat(const std::string& path) const override {
