@@ -1,0 +1,118 @@
+// An index of vectors with string ids that is searched while it changes; the one header of this
+// room that a program needs.
+//
+//   auto index = LiveIndex::Create(2);
+//   (*index)->Upsert("pen", std::vector<float>{1, 0});
+//   for (const Neighbor& hit : *(*index)->Search(query, 10)) ... hit.id, hit.score ...
+//
+// An item is an id of 1 to kMaxItemIdBytes bytes, any bytes, and a vector of d finite numbers. A
+// score is the inner product; larger is better. Answers are exact: the best of all items, where
+// the index that LiveOptions::build makes is. Ties go by the order of insertion: an id whose
+// vector is replaced counts as inserted anew.
+//
+// Items live in a base, built once and immutable, and a log of what came after; deleted ones are
+// marked. When `merge_at` have come together, a thread builds a new base beside the one that
+// serves; answers are the same before, during and after that. A change is written to the log and
+// published at once: a call that begins after it returned sees it. A call that reads takes the
+// state of one moment; it takes no lock and waits for no writer and no merge. Writers wait for each
+// other, microseconds, and for the end of a merge while it is published.
+//
+// Safe from many threads. Errors change nothing: kInvalidArgument for what a caller gives,
+// kNotFound for an id that is not there, kResourceExhausted beyond 2^31 - 1 items. Where memory
+// runs out: a merge keeps the old base, and Flush and stats() tell it; a change leaves an index
+// that can be searched but not changed (kResourceExhausted); a call that reads throws
+// std::bad_alloc.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tandem/base/status.h"
+#include "tandem/index/item_index.h"
+
+namespace tandem::index {
+
+inline constexpr size_t kMaxItemIdBytes = 1024;
+
+// Per index; none changes an answer, unless `build` makes an inexact one.
+struct LiveOptions {
+  // A merge begins when so many changes wait for it: items added and items of the base deleted or
+  // replaced. They make a search slower, merging takes a processor. 0: 4096 and 1/64 of the base.
+  int64_t merge_at = 0;
+  // Whether a thread merges then; if not, only Flush does.
+  bool merge_in_background = true;
+  // Builds the base from rows [n, d], n >= 1. It is called by one thread at a time. Empty:
+  // ExactIndex.
+  std::function<Result<std::unique_ptr<ItemIndex>>(std::span<const float> rows, int64_t n,
+                                                   int64_t d)>
+      build;
+};
+
+// Per search; every field changes results.
+struct LiveSearch {
+  // Ids that must not be found; those that are not in the index are passed over.
+  std::vector<std::string> exclude;
+};
+
+struct Neighbor {
+  std::string id;
+  float score = 0;
+
+  friend bool operator==(const Neighbor&, const Neighbor&) = default;
+};
+
+struct LiveStats {
+  int64_t size = 0;         // items
+  int64_t base = 0;         // rows of the base, deleted ones too
+  int64_t pending = 0;      // changes that wait for a merge
+  int64_t merges = 0;       // that were published
+  Status last_merge_error;  // OK after one that went well
+};
+
+class LiveIndex {
+ public:
+  // Never null. kInvalidArgument: a dimension outside of 1 to 65536, merge_at < 0.
+  static Result<std::unique_ptr<LiveIndex>> Create(int64_t dimension, LiveOptions options = {});
+  // Waits for a merge that has begun. No other call may be under way.
+  ~LiveIndex();
+  LiveIndex(const LiveIndex&) = delete;
+  LiveIndex& operator=(const LiveIndex&) = delete;
+
+  // Adds the item, or replaces its vector.
+  Status Upsert(std::string_view id, std::span<const float> vector);
+  // ids [n], vectors [n, d]: all of them at once or, on an error, none; of an id that is there
+  // twice the last one counts.
+  Status Upsert(std::span<const std::string> ids, std::span<const float> vectors);
+  Status Delete(std::string_view id);
+
+  // The k best, or all where they are fewer, best first; k >= 1.
+  Result<std::vector<Neighbor>> Search(std::span<const float> query, int64_t k,
+                                       const LiveSearch& search = {}) const;
+  // queries [q, d] -> q answers, all from one moment. searches: none, one for all, or one for each.
+  Result<std::vector<std::vector<Neighbor>>> SearchBatch(
+      std::span<const float> queries, int64_t k, std::span<const LiveSearch> searches = {}) const;
+  // The k best for the vector of an item, itself left out.
+  Result<std::vector<Neighbor>> NeighborsOf(std::string_view id, int64_t k,
+                                            LiveSearch search = {}) const;
+  Result<std::vector<float>> Vector(std::string_view id) const;
+  bool Contains(std::string_view id) const;
+  int64_t size() const;
+  int64_t dimension() const;
+
+  // Merges all that was changed before the call, on this thread; the errors of `build`.
+  Status Flush();
+  LiveStats stats() const;
+
+ private:
+  class Core;
+  explicit LiveIndex(std::unique_ptr<Core> core);
+
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace tandem::index

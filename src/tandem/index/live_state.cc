@@ -1,0 +1,200 @@
+#include "tandem/index/live_state.h"
+
+#include <algorithm>
+#include <limits>
+#include <new>
+#include <utility>
+
+#include "tandem/math/kernels.h"
+
+namespace tandem::index {
+namespace {
+
+// So many dead rows are given to a search as a list; more become bits, at n / 8 bytes a time.
+constexpr size_t kMostDead = 128;
+
+bool InSorted(std::span<const int32_t> sorted, int32_t value) {
+  return !sorted.empty() && std::binary_search(sorted.begin(), sorted.end(), value);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const LiveBase>> LiveBase::Create(std::vector<std::string> ids,
+                                                         std::vector<float> vectors, size_t d,
+                                                         const BuildItemIndex& build) {
+  auto base = std::make_shared<LiveBase>();
+  base->ids_ = std::move(ids);
+  base->vectors_ = std::move(vectors);
+  base->row_of_.reserve(base->ids_.size());
+  for (size_t i = 0; i < base->ids_.size(); ++i) {
+    base->row_of_.emplace(base->ids_[i], static_cast<int32_t>(i));
+  }
+  if (!base->ids_.empty()) {
+    TANDEM_ASSIGN_OR_RETURN(base->index_,
+                            build(base->vectors_, base->size(), static_cast<int64_t>(d)));
+  }
+  return std::shared_ptr<const LiveBase>(std::move(base));
+}
+
+int32_t LiveBase::Find(std::string_view id) const {
+  const auto found = row_of_.find(id);
+  return found == row_of_.end() ? -1 : found->second;
+}
+
+void LiveBase::CopyVector(int32_t row, std::span<float> vector) const {
+  const size_t begin = static_cast<size_t>(row) * vector.size();
+  std::copy_n(vectors_.begin() + static_cast<std::ptrdiff_t>(begin), vector.size(), vector.begin());
+}
+
+bool LiveState::IsDeadInBase(int32_t row) const {
+  return (living != nullptr && !living->Contains(row)) || InSorted(dead, row);
+}
+
+bool LiveState::Lives(int32_t ordinal) const {
+  if (ordinal < base->size()) return !IsDeadInBase(ordinal);
+  return log->LivesAfter(begin + ordinal - base->size(), change);
+}
+
+int32_t LiveState::Find(std::string_view id) const {
+  // The base row of an id that is in the log is dead.
+  const int64_t row = log->Find(id, begin, end);
+  const auto ordinal = row < 0 ? base->Find(id) : static_cast<int32_t>(base->size() + row - begin);
+  return ordinal >= 0 && Lives(ordinal) ? ordinal : -1;
+}
+
+std::string_view LiveState::Id(int32_t ordinal) const {
+  if (ordinal < base->size()) return base->Id(ordinal);
+  return log->Id(begin + ordinal - base->size());
+}
+
+void LiveState::CopyVector(int32_t ordinal, std::span<float> vector) const {
+  if (ordinal < base->size()) return base->CopyVector(ordinal, vector);
+  const std::span<const float> row = log->Vector(begin + ordinal - base->size());
+  std::copy(row.begin(), row.end(), vector.begin());
+}
+
+void LiveState::Kill(int32_t ordinal) {
+  --size;
+  if (ordinal >= base->size()) {
+    log->Kill(begin + ordinal - base->size(), change);
+    return;
+  }
+  ++base_dead;
+  dead.insert(std::upper_bound(dead.begin(), dead.end(), ordinal), ordinal);
+  if (dead.size() <= kMostDead) return;
+  auto bits = std::make_shared<Bitmap>(
+      living != nullptr ? *living : Bitmap::All(static_cast<size_t>(base->size())));
+  for (const int32_t row : dead) bits->Reset(row);
+  living = std::move(bits);
+  dead.clear();
+}
+
+void LiveState::Append(std::string_view id, std::span<const float> vector) {
+  if (end == log->limit()) {
+    log = std::make_shared<DeltaLog>(*log, begin, end, 2 * (end - begin));
+  }
+  log->Append(end, id, vector);
+  ++end;
+  ++size;
+}
+
+Result<std::vector<std::vector<Hit>>> LiveState::Search(std::span<const float> queries, int64_t k,
+                                                        std::span<const Ordinals> exclude) const {
+  const size_t q = queries.size() / dimension;
+  const auto room = static_cast<size_t>(std::min(k, base->size() - base_dead));
+  std::vector<int32_t> ids(q * room);
+  std::vector<float> scores(q * room);
+  if (room > 0) {
+    std::vector<Ordinals> left_out;  // with those that have died
+    std::vector<std::span<const int32_t>> lists;
+    if (!exclude.empty()) left_out.resize(q);
+    if (!exclude.empty() || !dead.empty()) lists.assign(q, dead);
+    for (size_t i = 0; i < left_out.size(); ++i) {
+      std::set_union(exclude[i].begin(), exclude[i].end(), dead.begin(), dead.end(),
+                     std::back_inserter(left_out[i]));
+      lists[i] = left_out[i];
+    }
+    const SearchOptions options{
+        .k = static_cast<int64_t>(room), .exclude = lists, .filter = living.get()};
+    TANDEM_RETURN_IF_ERROR(base->index()->Search(queries, options, ids, scores));
+  }
+  std::vector<std::vector<Hit>> found(q);
+  for (size_t i = 0; i < q; ++i) {
+    TopK best(static_cast<size_t>(std::min(k, size)));
+    for (size_t j = i * room; j < (i + 1) * room && ids[j] >= 0; ++j) {
+      best.Offer({scores[j], ids[j]});
+    }
+    ScanLog(queries.subspan(i * dimension, dimension),
+            exclude.empty() ? std::span<const int32_t>() : exclude[i], best);
+    const std::span<const Hit> hits = best.Sorted();
+    found[i].assign(hits.begin(), hits.end());
+  }
+  return found;
+}
+
+void LiveState::ScanLog(std::span<const float> query, std::span<const int32_t> exclude,
+                        TopK& best) const {
+  for (int64_t row = begin; row < end; ++row) {
+    if (!log->LivesAfter(row, change)) continue;
+    const Hit hit{math::Dot(query, log->Vector(row)),
+                  static_cast<int32_t>(base->size() + row - begin)};
+    if (best.Takes(hit) && !InSorted(exclude, hit.item)) best.Offer(hit);
+  }
+}
+
+Result<Merged> Merge(const LiveState& state, const BuildItemIndex& build) {
+  try {
+    Merged merged;
+    merged.row_of.assign(static_cast<size_t>(state.ordinals()), -1);
+    std::vector<std::string> ids;
+    ids.reserve(static_cast<size_t>(state.size));
+    std::vector<float> vectors(static_cast<size_t>(state.size) * state.dimension);
+    for (size_t i = 0; i < merged.row_of.size(); ++i) {
+      const auto ordinal = static_cast<int32_t>(i);
+      if (!state.Lives(ordinal)) continue;
+      merged.row_of[i] = static_cast<int32_t>(ids.size());
+      state.CopyVector(ordinal,
+                       std::span(vectors).subspan(ids.size() * state.dimension, state.dimension));
+      ids.emplace_back(state.Id(ordinal));
+    }
+    TANDEM_ASSIGN_OR_RETURN(
+        merged.base, LiveBase::Create(std::move(ids), std::move(vectors), state.dimension, build));
+    return merged;
+  } catch (const std::bad_alloc&) {
+    return ResourceExhaustedError("no memory for a new base of ", state.size, " items of ",
+                                  state.dimension, " numbers");
+  }
+}
+
+LiveState Rebase(const LiveState& now, const LiveState& merged_from, const Merged& merged) {
+  LiveState next;
+  next.dimension = now.dimension;
+  next.change = now.change + 1;
+  next.base = merged.base;
+  next.begin = merged_from.end;
+  next.end = now.end;
+  next.log = std::make_shared<DeltaLog>(*now.log, next.begin, next.end, next.end - next.begin);
+  next.size = now.size;
+  // `now` has the old base and the old beginning of the log: its ordinals are those of merged_from.
+  Bitmap living = Bitmap::All(static_cast<size_t>(merged.base->size()));
+  const auto kill = [&](int32_t ordinal) {
+    const int32_t row = merged.row_of[static_cast<size_t>(ordinal)];
+    if (row < 0) return;
+    living.Reset(row);
+    ++next.base_dead;
+  };
+  for (const int32_t row : now.dead) kill(row);
+  if (now.living != nullptr && now.living != merged_from.living) {
+    Bitmap gone = *now.living;
+    gone.Flip();
+    if (merged_from.living != nullptr) gone &= *merged_from.living;
+    gone.ForEach(kill);
+  }
+  for (int64_t i = now.base->size(); i < merged_from.ordinals(); ++i) {
+    if (!now.Lives(static_cast<int32_t>(i))) kill(static_cast<int32_t>(i));
+  }
+  if (next.base_dead > 0) next.living = std::make_shared<const Bitmap>(std::move(living));
+  return next;
+}
+
+}  // namespace tandem::index
