@@ -107,9 +107,9 @@ Status CheckCodes(int64_t n, std::span<const std::string> values, std::span<cons
     }
   }
   for (const std::string& value : values) {
-    if (value.empty() || value.size() > kMaxAttributeValueBytes || !format::IsUtf8(value)) {
+    if (value.empty() || value.size() > kMaxAttributeValueBytes) {
       return InvalidArgumentError("a value of ", value.size(), " bytes, expected 1 to ",
-                                  kMaxAttributeValueBytes, " bytes of UTF-8");
+                                  kMaxAttributeValueBytes);
     }
   }
   return {};

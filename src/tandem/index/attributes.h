@@ -23,7 +23,7 @@
 
 namespace tandem::index {
 
-inline constexpr size_t kMaxAttributes = 256;             // columns of a table
+inline constexpr size_t kMaxAttributes = 128;  // columns of a table; 4 sections each in a file
 inline constexpr size_t kMaxAttributeNameBytes = 256;     // 1 or more
 inline constexpr size_t kMaxAttributeValueBytes = 1024;   // of a category, 1 or more
 inline constexpr int64_t kMaxAttributeRows = 2147483647;  // rows are int32
