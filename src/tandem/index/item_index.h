@@ -33,6 +33,9 @@ class ItemIndex {
                         std::span<int32_t> ids, std::span<float> scores) const = 0;
   // Whether Search always finds the true k best: only then may ranks be counted from its scores.
   virtual bool is_exact() const = 0;
+  // The vector of a row in 0..size()-1 as the index holds it, to `vector` [d]: what scores are
+  // made of (of length 1 for cosine, rounded where rows are kept as bytes).
+  virtual void CopyVector(int32_t row, std::span<float> vector) const = 0;
   virtual int64_t size() const = 0;
   virtual int64_t dimension() const = 0;
 };

@@ -36,24 +36,36 @@ std::vector<std::vector<int32_t>> RandomLists(size_t lists, int64_t n, double sh
   return all;
 }
 
+// All queries at once and each alone.
 void ExpectEqualToNaive(std::span<const float> rows, std::span<const float> queries, int64_t d,
                         int64_t k, const std::vector<std::vector<int32_t>>& lists,
-                        const Bitmap* filter = nullptr) {
+                        const Bitmap* filter = nullptr, Metric metric = Metric::kDot) {
   const auto n = static_cast<int64_t>(rows.size()) / d;
-  const NaiveIndex naive(rows, d);
-  const auto exact = ExactIndex::Create(rows, n, d).value();
-  const size_t q = queries.size() / static_cast<size_t>(d);
+  const NaiveIndex naive(rows, d, metric);
+  const auto exact = ExactIndex::Create(rows, n, d, {.metric = metric}).value();
+  const auto width = static_cast<size_t>(d);
+  const auto length = static_cast<size_t>(k);
+  const size_t q = queries.size() / width;
   const std::vector<std::span<const int32_t>> exclude(lists.begin(), lists.end());
   SearchOptions options;
   options.k = k;
   options.exclude = exclude;
   options.filter = filter;
-  const size_t room = q * static_cast<size_t>(k);
-  std::vector<int32_t> want_ids(room), ids(room);
-  std::vector<float> want_scores(room), scores(room);
+  std::vector<int32_t> want_ids(q * length), ids(q * length);
+  std::vector<float> want_scores(q * length), scores(q * length);
   ASSERT_TRUE(naive.Search(queries, options, want_ids, want_scores).ok());
   const Status status = exact->Search(queries, options, ids, scores);
   ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(ids, want_ids);
+  EXPECT_EQ(scores, want_scores);
+  std::fill(ids.begin(), ids.end(), -2);
+  for (size_t i = 0; i < q; ++i) {
+    if (!lists.empty()) options.exclude = std::span(exclude).subspan(i, 1);
+    const Status alone = exact->Search(queries.subspan(i * width, width), options,
+                                       std::span(ids).subspan(i * length, length),
+                                       std::span(scores).subspan(i * length, length));
+    ASSERT_TRUE(alone.ok()) << alone;
+  }
   EXPECT_EQ(ids, want_ids);
   EXPECT_EQ(scores, want_scores);
 }
@@ -75,6 +87,9 @@ TEST(ExactIndex, EqualsTheNaiveRankingForRandomShapes) {
     for (const int32_t item : members[0]) allowed.Set(item);
     ExpectEqualToNaive(rows, queries, d, k, {}, &allowed);
     ExpectEqualToNaive(rows, queries, d, k, RandomLists(3, n, 0.3, rng), &allowed);
+    // Squares of eighths and their sums are exact too.
+    ExpectEqualToNaive(rows, queries, d, k, {}, nullptr, Metric::kL2);
+    ExpectEqualToNaive(rows, queries, d, k, RandomLists(3, n, 0.3, rng), &allowed, Metric::kL2);
   }
 }
 
@@ -151,10 +166,13 @@ TEST(ExactIndex, WithFewAxesEqualsTheNaiveRanking) {
     ASSERT_LT(ExactIndex::Create(rows, n, d).value()->axes(), d);
     SCOPED_TRACE(StrCat("n ", n, " d ", d, " k ", k));
     ExpectEqualToNaive(rows, queries, d, k, {});
-    Bitmap allowed(static_cast<size_t>(n));
-    const std::vector<std::vector<int32_t>> members = RandomLists(1, n, 0.2, rng);
-    for (const int32_t item : members[0]) allowed.Set(item);
-    ExpectEqualToNaive(rows, queries, d, k, RandomLists(5, n, 0.3, rng), &allowed);
+    ExpectEqualToNaive(rows, queries, d, k, {}, nullptr, Metric::kL2);
+    for (const double share : {0.0, 0.005, 0.05, 0.5, 1.0}) {
+      Bitmap allowed(static_cast<size_t>(n));
+      const std::vector<std::vector<int32_t>> members = RandomLists(1, n, share, rng);
+      for (const int32_t item : members[0]) allowed.Set(item);
+      ExpectEqualToNaive(rows, queries, d, k, RandomLists(5, n, 0.3, rng), &allowed);
+    }
   }
 }
 

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tandem/math/matmul.h"
+
 namespace tandem::index {
 namespace {
 
-constexpr size_t kSample = 16'384;  // rows
 constexpr int kIterations = 12;
 
 double Dot(std::span<const double> a, std::span<const double> b) {
@@ -44,30 +45,27 @@ void Orthonormalise(std::vector<double>& axes, size_t h, size_t d) {
 }  // namespace
 
 PrincipalAxes FindPrincipalAxes(std::span<const float> rows, size_t n, size_t d, size_t h) {
-  const size_t step = (n + kSample - 1) / kSample;
-  const size_t count = (n + step - 1) / step;
   PrincipalAxes result;
   result.mean.assign(d, 0);
-  for (size_t i = 0; i < n; i += step) {
+  for (size_t i = 0; i < n; ++i) {
     for (size_t j = 0; j < d; ++j) result.mean[j] += static_cast<double>(rows[i * d + j]);
   }
-  for (double& x : result.mean) x /= static_cast<double>(count);
+  for (double& x : result.mean) x /= static_cast<double>(n);
 
-  std::vector<double> covariance(d * d, 0);
-  std::vector<double> centred(d);
-  for (size_t i = 0; i < n; i += step) {
+  std::vector<float> centred(n * d);
+  for (size_t i = 0; i < n; ++i) {
     for (size_t j = 0; j < d; ++j) {
-      centred[j] = static_cast<double>(rows[i * d + j]) - result.mean[j];
-    }
-    for (size_t a = 0; a < d; ++a) {
-      for (size_t b = 0; b <= a; ++b) covariance[a * d + b] += centred[a] * centred[b];
+      centred[i * d + j] =
+          static_cast<float>(static_cast<double>(rows[i * d + j]) - result.mean[j]);
     }
   }
+  // In float: what the axes are is an estimate; that they are orthonormal is not.
+  std::vector<float> covariance(d * d);
+  const math::ConstMatrixView sample(centred.data(), n, d, d);
+  math::MatMul(math::Transpose::kYes, math::Transpose::kNo, 1, sample, sample, 0,
+               {covariance.data(), d, d, d});
   double spread = 0;
-  for (size_t a = 0; a < d; ++a) {
-    spread += covariance[a * d + a];
-    for (size_t b = 0; b < a; ++b) covariance[b * d + a] = covariance[a * d + b];
-  }
+  for (size_t a = 0; a < d; ++a) spread += static_cast<double>(covariance[a * d + a]);
 
   // A fixed start in which no coordinate is zero.
   result.axes.resize(h * d);
@@ -76,16 +74,19 @@ PrincipalAxes FindPrincipalAxes(std::span<const float> rows, size_t n, size_t d,
   }
   Orthonormalise(result.axes, h, d);
   std::vector<double> kept(h);
+  std::vector<float> axes(h * d);
+  std::vector<float> image(h * d);
   for (int iteration = 0; iteration < kIterations; ++iteration) {
-    std::vector<double> image(h * d);
+    std::copy(result.axes.begin(), result.axes.end(), axes.begin());  // to float
+    math::MatMul(math::Transpose::kNo, math::Transpose::kNo, 1, {axes.data(), h, d, d},
+                 {covariance.data(), d, d, d}, 0, {image.data(), h, d, d});
     for (size_t i = 0; i < h; ++i) {
-      const std::span<const double> axis = std::span(result.axes).subspan(i * d, d);
-      for (size_t a = 0; a < d; ++a) {
-        image[i * d + a] = Dot(std::span(covariance).subspan(a * d, d), axis);
+      kept[i] = 0;
+      for (size_t j = 0; j < d; ++j) {
+        kept[i] += result.axes[i * d + j] * static_cast<double>(image[i * d + j]);
       }
-      kept[i] = Dot(axis, std::span(image).subspan(i * d, d));
     }
-    result.axes = std::move(image);
+    std::copy(image.begin(), image.end(), result.axes.begin());
     Orthonormalise(result.axes, h, d);
   }
   double tail = spread;

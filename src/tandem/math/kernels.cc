@@ -113,62 +113,59 @@ float ExpSubtractSumKernel(float* HWY_RESTRICT x, size_t n, float shift) {
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
-void ScoreTilesKernel(const float* HWY_RESTRICT query, const uint32_t* HWY_RESTRICT tiles,
-                      size_t count, size_t width, float* HWY_RESTRICT scores) {
-  constexpr size_t kHalf = kTileRows / 2;
-  const hn::CappedTag<float, kHalf> d;
-  const hn::RebindToUnsigned<decltype(d)> du;
-  constexpr size_t kLanes = hn::MaxLanes(hn::CappedTag<float, kHalf>());
-  constexpr size_t kVectors = kHalf / kLanes;  // of words: eight sums in flight on AVX2
-  const auto upper_half = hn::Set(du, 0xFFFF0000U);
-  for (size_t tile = 0; tile < count; ++tile, tiles += width * kHalf, scores += kTileRows) {
-    hn::Vec<decltype(d)> lower[kVectors];
-    hn::Vec<decltype(d)> upper[kVectors];
-    // The sums begin with the first products: gcc would fill zeros into memory, at a third of the
-    // time of a scan.
-    const auto first = hn::Set(d, query[0]);
-    for (size_t v = 0; v < kVectors; ++v) {
-      const auto words = hn::LoadU(du, tiles + v * kLanes);
-      lower[v] = hn::Mul(first, hn::BitCast(d, hn::ShiftLeft<16>(words)));
-      upper[v] = hn::Mul(first, hn::BitCast(d, hn::And(words, upper_half)));
-    }
-    for (size_t j = 1; j < width; ++j) {
-      const auto factor = hn::Set(d, query[j]);
-      for (size_t v = 0; v < kVectors; ++v) {
-        const auto words = hn::LoadU(du, tiles + j * kHalf + v * kLanes);
-        lower[v] = hn::MulAdd(factor, hn::BitCast(d, hn::ShiftLeft<16>(words)), lower[v]);
-        upper[v] = hn::MulAdd(factor, hn::BitCast(d, hn::And(words, upper_half)), upper[v]);
-      }
-    }
-    for (size_t v = 0; v < kVectors; ++v) {
-      hn::StoreU(lower[v], d, scores + v * kLanes);
-      hn::StoreU(upper[v], d, scores + kHalf + v * kLanes);
-    }
+// The sums of Dot, to the bit, in one call for all rows that a scan picks.
+void DotAtKernel(const float* HWY_RESTRICT query, const float* HWY_RESTRICT rows, size_t d,
+                 const uint32_t* HWY_RESTRICT places, size_t count, float* HWY_RESTRICT scores) {
+  for (size_t i = 0; i < count; ++i) {
+    scores[i] = DotKernel(query, rows + places[i] * d, d);
   }
 }
 
-size_t PlacesAtLeastKernel(const float* HWY_RESTRICT x, size_t n, float threshold,
-                           int32_t* HWY_RESTRICT places) {
+float SquaredDistanceKernel(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, size_t n) {
   const D d;
   const size_t lanes = hn::Lanes(d);
-  const auto bound = hn::Set(d, threshold);
-  size_t found = 0;
+  auto sum0 = hn::Zero(d);
+  auto sum1 = hn::Zero(d);
+  size_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    const auto x = hn::Sub(hn::LoadU(d, a + i), hn::LoadU(d, b + i));
+    const auto y = hn::Sub(hn::LoadU(d, a + i + lanes), hn::LoadU(d, b + i + lanes));
+    sum0 = hn::MulAdd(x, x, sum0);
+    sum1 = hn::MulAdd(y, y, sum1);
+  }
+  if (i + lanes <= n) {
+    const auto x = hn::Sub(hn::LoadU(d, a + i), hn::LoadU(d, b + i));
+    sum0 = hn::MulAdd(x, x, sum0);
+    i += lanes;
+  }
+  if (i < n) {
+    const auto x = hn::Sub(LoadSome(d, a + i, n - i), LoadSome(d, b + i, n - i));
+    sum1 = hn::MulAdd(x, x, sum1);
+  }
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
+}
+
+void SquaredDistanceAtKernel(const float* HWY_RESTRICT query, const float* HWY_RESTRICT rows,
+                             size_t d, const uint32_t* HWY_RESTRICT places, size_t count,
+                             float* HWY_RESTRICT distances) {
+  for (size_t i = 0; i < count; ++i) {
+    distances[i] = SquaredDistanceKernel(query, rows + places[i] * d, d);
+  }
+}
+
+void DecodeInt8Kernel(float scale, const int8_t* HWY_RESTRICT codes, float* HWY_RESTRICT x,
+                      size_t n) {
+  const D d;
+  const hn::Rebind<int8_t, D> d8;
+  const hn::Rebind<int32_t, D> d32;
+  const size_t lanes = hn::Lanes(d);
+  const auto factor = hn::Set(d, scale);
   size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    const auto at_least = hn::Ge(hn::LoadU(d, x + i), bound);
-    if (hn::AllFalse(d, at_least)) continue;  // most vectors, as few are above the threshold
-    uint8_t bytes[8] = {};
-    hn::StoreMaskBits(d, at_least, bytes);
-    uint64_t bits = 0;
-    std::memcpy(&bits, bytes, sizeof(bits));
-    for (; bits != 0; bits &= bits - 1) {
-      places[found++] = static_cast<int32_t>(i + hwy::Num0BitsBelowLS1Bit_Nonzero64(bits));
-    }
+    const auto wide = hn::PromoteTo(d32, hn::LoadU(d8, codes + i));
+    hn::StoreU(hn::Mul(factor, hn::ConvertTo(d, wide)), d, x + i);
   }
-  for (; i < n; ++i) {
-    if (x[i] >= threshold) places[found++] = static_cast<int32_t>(i);
-  }
-  return found;
+  for (; i < n; ++i) x[i] = scale * static_cast<float>(codes[i]);
 }
 
 int64_t TargetKernel() { return HWY_TARGET; }
@@ -184,8 +181,10 @@ HWY_EXPORT(DotKernel);
 HWY_EXPORT(AxpyKernel);
 HWY_EXPORT(MaxKernel);
 HWY_EXPORT(ExpSubtractSumKernel);
-HWY_EXPORT(ScoreTilesKernel);
-HWY_EXPORT(PlacesAtLeastKernel);
+HWY_EXPORT(DotAtKernel);
+HWY_EXPORT(SquaredDistanceKernel);
+HWY_EXPORT(SquaredDistanceAtKernel);
+HWY_EXPORT(DecodeInt8Kernel);
 HWY_EXPORT(TargetKernel);
 
 float Dot(std::span<const float> a, std::span<const float> b) {
@@ -202,14 +201,24 @@ float ExpSubtractSum(std::span<float> x, float shift) {
   return HWY_DYNAMIC_DISPATCH(ExpSubtractSumKernel)(x.data(), x.size(), shift);
 }
 
-void ScoreTiles(std::span<const float> query, std::span<const uint32_t> tiles,
-                std::span<float> scores) {
-  HWY_DYNAMIC_DISPATCH(ScoreTilesKernel)
-  (query.data(), tiles.data(), scores.size() / kTileRows, query.size(), scores.data());
+void DotAt(std::span<const float> query, const float* rows, std::span<const uint32_t> places,
+           std::span<float> scores) {
+  HWY_DYNAMIC_DISPATCH(DotAtKernel)
+  (query.data(), rows, query.size(), places.data(), places.size(), scores.data());
 }
 
-size_t PlacesAtLeast(std::span<const float> x, float threshold, std::span<int32_t> places) {
-  return HWY_DYNAMIC_DISPATCH(PlacesAtLeastKernel)(x.data(), x.size(), threshold, places.data());
+float SquaredDistance(std::span<const float> a, std::span<const float> b) {
+  return HWY_DYNAMIC_DISPATCH(SquaredDistanceKernel)(a.data(), b.data(), a.size());
+}
+
+void SquaredDistanceAt(std::span<const float> query, const float* rows,
+                       std::span<const uint32_t> places, std::span<float> distances) {
+  HWY_DYNAMIC_DISPATCH(SquaredDistanceAtKernel)
+  (query.data(), rows, query.size(), places.data(), places.size(), distances.data());
+}
+
+void DecodeInt8(float scale, std::span<const int8_t> codes, std::span<float> x) {
+  HWY_DYNAMIC_DISPATCH(DecodeInt8Kernel)(scale, codes.data(), x.data(), x.size());
 }
 
 std::string_view TargetName() { return hwy::TargetName(HWY_DYNAMIC_DISPATCH(TargetKernel)()); }

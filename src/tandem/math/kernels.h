@@ -20,19 +20,17 @@ float Max(std::span<const float> x);
 // x_i = exp(x_i - shift) in place, 0 where x_i - shift < -87; returns their sum. The relative
 // error of an element is below 2e-7 for x_i - shift in [-87, 87].
 float ExpSubtractSum(std::span<float> x, float shift);
-// Rows as bfloat16 (the upper half of a float) in tiles of kTileRows, the coordinates of a tile
-// side by side, so that a scan needs no sum across lanes and half of the bytes of float: a tile of
-// w coordinates is uint32 [w, kTileRows / 2], and word [j, i] holds coordinate j of row i in its
-// lower half and of row i + kTileRows / 2 in its upper half.
-inline constexpr size_t kTileRows = 64;
-// scores_r = query . row_r, products and sums in float: query [w], w >= 1, tiles [n / kTileRows] of
-// w coordinates, scores [n], with n a multiple of kTileRows. A score depends on its row and the
-// query alone, to the bit.
-void ScoreTiles(std::span<const float> query, std::span<const uint32_t> tiles,
-                std::span<float> scores);
-// Writes the places i, ascending, with x_i >= threshold to `places` (room for all of x) and
-// returns how many there are.
-size_t PlacesAtLeast(std::span<const float> x, float threshold, std::span<int32_t> places);
+// sum of (a_i - b_i)^2
+float SquaredDistance(std::span<const float> a, std::span<const float> b);
+// scores_i = Dot(query, row places_i) and SquaredDistance of them, to the bit: query [d], rows
+// [n, d], places below n.
+void DotAt(std::span<const float> query, const float* rows, std::span<const uint32_t> places,
+           std::span<float> scores);
+void SquaredDistanceAt(std::span<const float> query, const float* rows,
+                       std::span<const uint32_t> places, std::span<float> distances);
+
+// x_i = scale code_i
+void DecodeInt8(float scale, std::span<const int8_t> codes, std::span<float> x);
 
 // "AVX2", "AVX3", ...: what this machine runs.
 std::string_view TargetName();

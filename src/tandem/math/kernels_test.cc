@@ -120,72 +120,51 @@ TEST(Kernels, ExpIsZeroFarBelowTheShift) {
   });
 }
 
-uint32_t UpperHalf(float x) {
-  uint32_t bits = 0;
-  std::memcpy(&bits, &x, sizeof(bits));
-  return bits >> 16;
-}
-
-float FromUpperHalf(uint32_t half) {
-  const uint32_t bits = half << 16;
-  float x = 0;
-  std::memcpy(&x, &bits, sizeof(x));
-  return x;
-}
-
-void PutInTile(std::span<uint32_t> tile, size_t row, size_t j, float x) {
-  const size_t half = kTileRows / 2;
-  tile[j * half + row % half] |= UpperHalf(x) << (row < half ? 0 : 16);
-}
-
-TEST(Kernels, ScoreTilesScoresEveryRowWhereverItStands) {
+TEST(Kernels, SquaredDistanceIsTheSumOfSquares) {
   OnEveryTarget([] {
-    for (const size_t w : {1U, 7U, 16U, 33U, 100U}) {
-      const size_t n = 3 * kTileRows;
-      const size_t words = w * kTileRows / 2;
-      std::vector<float> rows = Normals(n * w, w);
-      for (float& x : rows) x = FromUpperHalf(UpperHalf(x));
-      const std::vector<float> query = Normals(w, w + 1);
-      std::vector<uint32_t> tiles(3 * words, 0);
-      for (size_t r = 0; r < n; ++r) {
-        const auto tile = std::span(tiles).subspan(r / kTileRows * words, words);
-        for (size_t j = 0; j < w; ++j) PutInTile(tile, r % kTileRows, j, rows[r * w + j]);
+    for (size_t n = 0; n <= 100; ++n) {
+      const std::vector<float> a = Normals(n, n);
+      const std::vector<float> b = Normals(n, n + 1000);
+      double sum = 0;
+      for (size_t i = 0; i < n; ++i) {
+        const double difference = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+        sum += difference * difference;
       }
-      std::vector<float> scores(n);
-      ScoreTiles(query, tiles, scores);
-      for (size_t r = 0; r < n; ++r) {
-        const std::span<const float> row = std::span(rows).subspan(r * w, w);
-        double sum = 0;
-        double size = 0;
-        for (size_t j = 0; j < w; ++j) {
-          const double term = static_cast<double>(query[j]) * static_cast<double>(row[j]);
-          sum += term;
-          size += std::abs(term);
-        }
-        // At most 2 w roundings, each of 2^-24 of a term or of a partial sum.
-        EXPECT_NEAR(scores[r], sum, 0x1p-23 * static_cast<double>(w) * size) << w << " " << r;
-        // In a tile of its own, at another place: the same bits.
-        std::vector<uint32_t> alone(words, 0);
-        for (size_t j = 0; j < w; ++j) PutInTile(alone, 41, j, row[j]);
-        std::vector<float> score(kTileRows);
-        ScoreTiles(query, alone, score);
-        EXPECT_EQ(score[41], scores[r]) << w << " " << r;
+      // A rounding of each difference counts twice, then one a product and one a sum.
+      EXPECT_NEAR(SquaredDistance(a, b), sum, 0x1p-24 * static_cast<double>(n + 3) * sum) << n;
+    }
+  });
+}
+
+TEST(Kernels, RowsAtPlacesScoreAsTheyDoAlone) {
+  OnEveryTarget([] {
+    for (const size_t d : {1U, 7U, 16U, 33U, 100U}) {
+      const std::vector<float> rows = Normals(50 * d, d);
+      const std::vector<float> query = Normals(d, d + 1);
+      const std::vector<uint32_t> places = {49, 0, 7, 7, 30};
+      std::vector<float> dots(places.size());
+      std::vector<float> distances(places.size());
+      DotAt(query, rows.data(), places, dots);
+      SquaredDistanceAt(query, rows.data(), places, distances);
+      for (size_t i = 0; i < places.size(); ++i) {
+        const std::span<const float> row = std::span(rows).subspan(places[i] * d, d);
+        EXPECT_EQ(dots[i], Dot(query, row));
+        EXPECT_EQ(distances[i], SquaredDistance(query, row));
       }
     }
   });
 }
 
-TEST(Kernels, PlacesAtLeastFindsEachPlaceOnceInOrder) {
+TEST(Kernels, DecodeInt8ScalesEveryCode) {
   OnEveryTarget([] {
-    for (size_t n = 0; n <= 100; ++n) {
-      const std::vector<float> x = Normals(n, n);
-      std::vector<int32_t> want;
+    std::vector<int8_t> codes;
+    for (int code = -128; code <= 127; ++code) codes.push_back(static_cast<int8_t>(code));
+    for (size_t n = 0; n <= codes.size(); n += 5) {
+      std::vector<float> x(n);
+      DecodeInt8(0.25F, std::span(codes).first(n), x);
       for (size_t i = 0; i < n; ++i) {
-        if (x[i] >= 0.5F) want.push_back(static_cast<int32_t>(i));
+        EXPECT_EQ(x[i], 0.25F * static_cast<float>(static_cast<int>(i) - 128));
       }
-      std::vector<int32_t> places(n);
-      places.resize(PlacesAtLeast(x, 0.5F, places));
-      EXPECT_EQ(places, want);
     }
   });
 }

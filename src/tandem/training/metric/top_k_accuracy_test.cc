@@ -180,6 +180,7 @@ class FakeIndex final : public index::ItemIndex {
     return {};
   }
   bool is_exact() const override { return is_exact_; }
+  void CopyVector(int32_t, std::span<float>) const override {}
   int64_t size() const override { return 0; }
   int64_t dimension() const override { return 1; }
 

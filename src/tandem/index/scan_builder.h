@@ -1,0 +1,12 @@
+// Makes what an exact scan reads (scan_data.h) from rows.
+#pragma once
+
+#include "tandem/index/scan_data.h"
+
+namespace tandem::index {
+
+// rows [n, d], finite, d >= 1, for kCosine each of length 1 or zero; copied. Deterministic.
+ScanData BuildScanData(std::span<const float> rows, size_t n, size_t d, Metric metric,
+                       RowFormat format);
+
+}  // namespace tandem::index

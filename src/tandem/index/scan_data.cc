@@ -1,0 +1,24 @@
+#include "tandem/index/scan_data.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tandem/math/kernels.h"
+
+namespace tandem::index {
+
+void ScanData::CopyRow(size_t place, std::span<float> row) const {
+  const size_t begin = place * dimension;
+  if (row_format == RowFormat::kInt8) {
+    math::DecodeInt8(row_scales[place], row_codes.subspan(begin, dimension), row);
+  } else {
+    std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(begin), dimension, row.begin());
+  }
+}
+
+double RoundingOfSquares(size_t inner, size_t axes) {
+  const auto d = static_cast<double>(inner + 2);
+  return 2 * d * (1 + 2 * std::sqrt(static_cast<double>(axes))) * 0x1p-24;
+}
+
+}  // namespace tandem::index

@@ -1,0 +1,94 @@
+// What an exact scan reads: items as bytes along a few axes, what bounds the scores of 64 and of
+// 1,024 of them, and the rows themselves.
+//
+// Inside, every metric is an inner product q' . x' of inner() numbers: dot as it is; cosine of
+// vectors of length 1; for L2 x' = (x, -|x|^2 / 2) and q' = (q, 1), as
+// |q - x|^2 = |q|^2 - 2 q' . x'. With the mean m of the x', h orthonormal axes W and
+// x' - m = W y + r,
+//   q' . x' <= q' . m + (W' q') . y + |rest of q'| |r|                     (Cauchy, Schwarz)
+// where the sum of h + 1 products is of bytes, with what the bytes lose added to the bound.
+//
+// Items stand in the order of a k-d tree over their parts along the first two axes and the norm of
+// the rest, so that the 64 of a tile and the 1,024 of a block are alike, and most are passed over
+// by one bound.
+//
+// Spans of memory that `owner` keeps: the index's own, or a mapped file. Immutable.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "tandem/index/metric.h"
+#include "tandem/math/tiles.h"
+
+namespace tandem::index {
+
+inline constexpr size_t kBlockTiles = 16;
+inline constexpr size_t kBlockRows = kBlockTiles * math::kTileRows;
+// What is added to a coordinate's code to make it unsigned.
+inline constexpr int kCodeOffset = 128;
+
+// How a tile's coordinates became bytes: y is near scale * (code - kCodeOffset).
+struct TileCode {
+  float scale;
+  float error;  // largest |y - what its bytes say|
+  float norm;   // largest |what the bytes say|
+};
+
+// Bounds on the items of a tile or a block, an array for each side of the box: over its items, the
+// least and the largest part along the first two axes, and the largest norm of the rest.
+struct Boxes {
+  static constexpr size_t kSides = 5;
+  std::span<const float> sides;  // [kSides, count]: low 1, high 1, low 2, high 2, rest
+  size_t count = 0;
+
+  const float* Side(size_t side) const { return sides.data() + side * count; }
+};
+
+// How rows are kept for scoring.
+enum class RowFormat {
+  kFloat,
+  kInt8,  // a byte a number and a scale a row: a quarter of the memory, scores of rounded rows
+};
+
+struct ScanData {
+  Metric metric = Metric::kDot;
+  RowFormat row_format = RowFormat::kFloat;
+  size_t n = 0;
+  size_t dimension = 0;
+  size_t axes_count = 0;            // h
+  size_t groups = 0;                // of four codes: h, the norm of the rest, zeros
+  double largest_norm = 0;          // of x' and of x' - m
+  std::span<const float> mean;      // [inner]
+  std::span<const float> axes;      // [h, inner]; empty: the coordinates, and no rest
+  std::span<const uint8_t> tiles;   // [tiles] (math/tiles.h)
+  std::span<const TileCode> codes;  // [tiles]
+  Boxes tile_boxes;                 // of each tile
+  Boxes block_boxes;                // of each block
+  // In the order of the tiles, one of the two:
+  std::span<const float> rows;        // [n, dimension]
+  std::span<const int8_t> row_codes;  // [n, dimension]
+  std::span<const float> row_scales;  // [n] of row_codes
+  std::span<const int32_t> item_of;   // [n] the item of each place
+  std::span<const int32_t> place_of;  // [n] and back
+  std::shared_ptr<const void> owner;
+
+  // The row at a place, to `row` [dimension].
+  void CopyRow(size_t place, std::span<float> row) const;
+
+  size_t inner() const { return dimension + (metric == Metric::kL2 ? 1 : 0); }
+  size_t tile_count() const { return (n + math::kTileRows - 1) / math::kTileRows; }
+  size_t block_count() const { return (n + kBlockRows - 1) / kBlockRows; }
+  size_t tile_bytes() const { return groups * math::kTileRows * math::kTileGroup; }
+};
+
+// Beyond this, products of floats could overflow: every item is scored.
+inline constexpr double kLargestNorm = 1e18;
+
+// What rounding can take from the square of a norm, in parts of it: sums of d products in float,
+// and axes that are orthonormal in float only.
+double RoundingOfSquares(size_t inner, size_t axes);
+
+}  // namespace tandem::index

@@ -1,0 +1,149 @@
+#include "tandem/math/tiles.h"
+
+#include <cstring>
+
+// VNNI's sum of byte products, which Highway leaves out unless asked for it.
+#define HWY_WANT_AVX3_DL 1
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tandem/math/tiles.cc"
+#include <hwy/foreach_target.h>
+// After foreach_target.
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+// Highway's target does not name the instructions that it is wanted for here.
+#if HWY_TARGET == HWY_AVX3_DL
+HWY_PUSH_ATTRIBUTES("avx512vnni")
+#endif
+namespace tandem::math {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+int32_t FourCodes(const int8_t* codes) {
+  int32_t four = 0;
+  std::memcpy(&four, codes, sizeof(four));
+  return four;
+}
+
+// Highway 1.0.3 has no product of bytes: intrinsics where the machine has one.
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
+constexpr size_t kLanes = 16;
+using Sums = __m512i;
+using Bits = uint16_t;
+
+Sums Zeros() { return _mm512_setzero_si512(); }
+Sums Codes(const int8_t* query) { return _mm512_set1_epi32(FourCodes(query)); }
+Sums AddProducts(Sums sum, const uint8_t* rows, Sums codes) {
+  const Sums bytes = _mm512_loadu_si512(rows);
+#if HWY_TARGET == HWY_AVX3_DL
+  return _mm512_dpbusd_epi32(sum, bytes, codes);
+#else
+  const Sums pairs = _mm512_maddubs_epi16(bytes, codes);
+  return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+#endif
+}
+uint64_t AtLeast(Sums sum, int32_t threshold) {
+  return _mm512_cmpge_epi32_mask(sum, _mm512_set1_epi32(threshold));
+}
+#elif HWY_TARGET == HWY_AVX2
+constexpr size_t kLanes = 8;
+using Sums = __m256i;
+
+Sums Zeros() { return _mm256_setzero_si256(); }
+Sums Codes(const int8_t* query) { return _mm256_set1_epi32(FourCodes(query)); }
+Sums AddProducts(Sums sum, const uint8_t* rows, Sums codes) {
+  const Sums pairs =
+      _mm256_maddubs_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows)), codes);
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+uint64_t AtLeast(Sums sum, int32_t threshold) {
+  const Sums below = _mm256_cmpgt_epi32(_mm256_set1_epi32(threshold), sum);
+  const int bits = _mm256_movemask_ps(_mm256_castsi256_ps(below));
+  return static_cast<uint64_t>(bits ^ 0xFF);
+}
+#else
+constexpr size_t kLanes = 8;
+struct Sums {
+  int32_t lane[kLanes];
+};
+
+Sums Zeros() { return {}; }
+struct QueryCodes {
+  int8_t code[kTileGroup];
+};
+QueryCodes Codes(const int8_t* query) {
+  QueryCodes codes;
+  std::memcpy(codes.code, query, kTileGroup);
+  return codes;
+}
+Sums AddProducts(Sums sum, const uint8_t* rows, QueryCodes codes) {
+  for (size_t r = 0; r < kLanes; ++r) {
+    for (size_t j = 0; j < kTileGroup; ++j) {
+      sum.lane[r] += int32_t{rows[r * kTileGroup + j]} * int32_t{codes.code[j]};
+    }
+  }
+  return sum;
+}
+uint64_t AtLeast(const Sums& sum, int32_t threshold) {
+  uint64_t bits = 0;
+  for (size_t r = 0; r < kLanes; ++r) bits |= uint64_t{sum.lane[r] >= threshold} << r;
+  return bits;
+}
+#endif
+
+uint64_t TileRowsAtLeastKernel(const int8_t* HWY_RESTRICT query, size_t groups,
+                               const uint8_t* HWY_RESTRICT tile, int32_t threshold) {
+  constexpr size_t kVectors = kTileRows / kLanes;
+  constexpr size_t kBytes = kLanes * kTileGroup;
+  Sums sums[kVectors];
+  for (Sums& sum : sums) sum = Zeros();
+  for (size_t g = 0; g < groups; ++g, tile += kTileRows * kTileGroup) {
+    const auto codes = Codes(query + g * kTileGroup);
+    for (size_t v = 0; v < kVectors; ++v) {
+      sums[v] = AddProducts(sums[v], tile + v * kBytes, codes);
+    }
+  }
+  uint64_t bits = 0;
+  for (size_t v = 0; v < kVectors; ++v) bits |= AtLeast(sums[v], threshold) << (v * kLanes);
+  return bits;
+}
+
+void WeightedSumKernel(float a, const float* HWY_RESTRICT x, float b, const float* HWY_RESTRICT y,
+                       float c, const float* HWY_RESTRICT z, float* HWY_RESTRICT out, size_t n) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    auto sum = hn::Mul(hn::Set(d, a), hn::LoadU(d, x + i));
+    sum = hn::MulAdd(hn::Set(d, b), hn::LoadU(d, y + i), sum);
+    sum = hn::MulAdd(hn::Set(d, c), hn::LoadU(d, z + i), sum);
+    hn::StoreU(sum, d, out + i);
+  }
+  for (; i < n; ++i) out[i] = a * x[i] + b * y[i] + c * z[i];
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tandem::math
+#if HWY_TARGET == HWY_AVX3_DL
+HWY_POP_ATTRIBUTES
+#endif
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tandem::math {
+
+HWY_EXPORT(TileRowsAtLeastKernel);
+HWY_EXPORT(WeightedSumKernel);
+
+uint64_t TileRowsAtLeast(std::span<const int8_t> query, const uint8_t* tile, int32_t threshold) {
+  return HWY_DYNAMIC_DISPATCH(TileRowsAtLeastKernel)(query.data(), query.size() / kTileGroup, tile,
+                                                     threshold);
+}
+
+void WeightedSum(float a, const float* x, float b, const float* y, float c, const float* z,
+                 std::span<float> out) {
+  HWY_DYNAMIC_DISPATCH(WeightedSumKernel)(a, x, b, y, c, z, out.data(), out.size());
+}
+
+}  // namespace tandem::math
+#endif  // HWY_ONCE
