@@ -16,6 +16,7 @@
 
 #include "tandem/base/status.h"
 #include "tandem/feature/vocabulary.h"
+#include "tandem/index/attributes.h"
 #include "tandem/index/item_index.h"
 #include "tandem/model/config.h"
 #include "tandem/model/two_tower.h"
@@ -86,6 +87,7 @@ struct Bundle {
   std::vector<GoldenSample> golden;
   std::unique_ptr<const model::TwoTower> model;
   std::unique_ptr<const index::ItemIndex> index;  // over items.embeddings
+  index::AttributeTable attributes{0};            // of items, for filters: item_attributes.h
 
   int64_t dimension() const { return config.dimension; }
   // The row of a user or item, -1 where the id is not known.

@@ -7,6 +7,7 @@
 #include "tandem/base/checksum.h"
 #include "tandem/base/log.h"
 #include "tandem/bundle/golden.h"
+#include "tandem/bundle/item_attributes.h"
 #include "tandem/bundle/layout.h"
 #include "tandem/bundle/manifest.h"
 #include "tandem/format/safetensors.h"
@@ -120,6 +121,7 @@ class VersionReader {
     TANDEM_ASSIGN_OR_RETURN(
         bundle->index, index::ExactIndex::Create(bundle->items.embeddings, bundle->items.ids.size(),
                                                  bundle->dimension()));
+    TANDEM_ASSIGN_OR_RETURN(bundle->attributes, ItemAttributes(bundle->items));
     return std::shared_ptr<const Bundle>(std::move(bundle));
   }
 

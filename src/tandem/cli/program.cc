@@ -102,6 +102,8 @@ class Program {
     app->add_option("-n", recommend_.n, "How many")->check(CLI::Range(1, 1000));
     app->add_flag(BothSpellings("--include-seen"), recommend_.include_seen,
                   "Do not leave out what the user has rated");
+    app->add_option("--filter", recommend_.filter,
+                    "Only items that pass, as in \"category = Comedy AND popularity >= 50\"");
     app->add_option("--out", recommend_.out, "A file to write instead of the terminal");
   }
 

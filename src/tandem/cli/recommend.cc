@@ -9,16 +9,19 @@ namespace {
 
 Result<std::vector<recommend::Recommendation>> ItemsFor(const bundle::Bundle& bundle,
                                                         const std::string& user,
-                                                        const RecommendOptions& options) {
+                                                        const RecommendOptions& options,
+                                                        const recommend::AllowedItems& allowed) {
   return recommend::Recommend(
       bundle, user, options.n,
-      options.include_seen ? recommend::SeenItems::kInclude : recommend::SeenItems::kExclude);
+      options.include_seen ? recommend::SeenItems::kInclude : recommend::SeenItems::kExclude,
+      allowed);
 }
 
 // user<TAB>item,item,...
 Status AppendLine(const bundle::Bundle& bundle, const std::string& user,
-                  const RecommendOptions& options, std::string& lines) {
-  TANDEM_ASSIGN_OR_RETURN(const auto items, ItemsFor(bundle, user, options));
+                  const RecommendOptions& options, const recommend::AllowedItems& allowed,
+                  std::string& lines) {
+  TANDEM_ASSIGN_OR_RETURN(const auto items, ItemsFor(bundle, user, options, allowed));
   lines += user;
   char separator = '\t';
   for (const recommend::Recommendation& item : items) {
@@ -42,8 +45,9 @@ void PrintTable(const bundle::Bundle& bundle, const std::vector<recommend::Recom
 
 Status Recommend(Env& env, const RecommendOptions& options, std::ostream& out) {
   TANDEM_ASSIGN_OR_RETURN(const auto bundle, bundle::Open(env, options.bundle));
+  TANDEM_ASSIGN_OR_RETURN(const auto allowed, recommend::FilterItems(*bundle, options.filter));
   if (!options.all_users && options.out.empty()) {
-    TANDEM_ASSIGN_OR_RETURN(const auto items, ItemsFor(*bundle, options.user, options));
+    TANDEM_ASSIGN_OR_RETURN(const auto items, ItemsFor(*bundle, options.user, options, allowed));
     PrintTable(*bundle, items, out);
     return {};
   }
@@ -51,10 +55,10 @@ Status Recommend(Env& env, const RecommendOptions& options, std::ostream& out) {
   if (options.all_users) {
     for (int32_t row = 1; row <= bundle->users.history.size(); ++row) {
       const std::string user(bundle->users.ids.Token(row));
-      TANDEM_RETURN_IF_ERROR(AppendLine(*bundle, user, options, lines));
+      TANDEM_RETURN_IF_ERROR(AppendLine(*bundle, user, options, allowed, lines));
     }
   } else {
-    TANDEM_RETURN_IF_ERROR(AppendLine(*bundle, options.user, options, lines));
+    TANDEM_RETURN_IF_ERROR(AppendLine(*bundle, options.user, options, allowed, lines));
   }
   if (!options.out.empty()) return WriteFileAtomically(env, options.out, lines);
   out << lines;

@@ -35,6 +35,7 @@ struct RecommendOptions {
   std::string user;        // one user, as a table of titles
   bool all_users = false;  // every known user, a line each: user<TAB>item,item,...
   bool include_seen = false;
+  std::string filter;  // over category and popularity, see index/filter.h; empty: all items
   int n = 10;
   std::string out;  // file; empty: the terminal
 };

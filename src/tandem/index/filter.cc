@@ -98,7 +98,8 @@ Bitmap TestNumbers(const FilterNode& node, std::span<const double> numbers) {
     for (const FilterValue& value : node.values) wanted.push_back(*AsNumber(value));
     std::sort(wanted.begin(), wanted.end());
     return Scan(numbers, [&](double x) {
-      return !std::isnan(x) && std::binary_search(wanted.begin(), wanted.end(), x);
+      return x >= wanted.front() && x <= wanted.back() &&
+             std::binary_search(wanted.begin(), wanted.end(), x);
     });
   }
   const double y = *AsNumber(node.values.front());

@@ -1,8 +1,10 @@
 #include "tandem/recommend/recommender.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tandem/bundle/query.h"
+#include "tandem/index/filter.h"
 
 namespace tandem::recommend {
 namespace {
@@ -14,9 +16,16 @@ Status CheckCount(int n) {
 
 }  // namespace
 
+Result<AllowedItems> FilterItems(const bundle::Bundle& bundle, std::string_view filter) {
+  if (filter.empty()) return AllowedItems();
+  TANDEM_ASSIGN_OR_RETURN(index::Bitmap rows, index::EvaluateFilter(filter, bundle.attributes));
+  return AllowedItems(std::move(rows));
+}
+
 Result<std::vector<Recommendation>> TopItems(const bundle::Bundle& bundle,
                                              std::span<const float> embedding,
-                                             std::span<const int32_t> seen, int n) {
+                                             std::span<const int32_t> seen, int n,
+                                             const AllowedItems& allowed) {
   TANDEM_RETURN_IF_ERROR(CheckCount(n));
   if (static_cast<int64_t>(embedding.size()) != bundle.dimension()) {
     return InvalidArgumentError("the query embedding has ", embedding.size(), " numbers, expected ",
@@ -28,6 +37,7 @@ Result<std::vector<Recommendation>> TopItems(const bundle::Bundle& bundle,
   index::SearchOptions options;
   options.k = n;
   options.exclude = exclude;
+  options.filter = allowed.has_value() ? &*allowed : nullptr;
   TANDEM_RETURN_IF_ERROR(bundle.index->Search(embedding, options, ids, scores));
   std::vector<Recommendation> items;
   items.reserve(ids.size());
@@ -38,12 +48,14 @@ Result<std::vector<Recommendation>> TopItems(const bundle::Bundle& bundle,
 }
 
 Result<std::vector<Recommendation>> PopularItems(const bundle::Bundle& bundle,
-                                                 std::span<const int32_t> seen, int n) {
+                                                 std::span<const int32_t> seen, int n,
+                                                 const AllowedItems& allowed) {
   TANDEM_RETURN_IF_ERROR(CheckCount(n));
   std::vector<Recommendation> items;
   for (const int32_t row : bundle.items.by_popularity) {
     if (items.size() == static_cast<size_t>(n)) break;
     if (std::binary_search(seen.begin(), seen.end(), row)) continue;
+    if (allowed.has_value() && !allowed->Contains(row)) continue;
     const auto count = static_cast<float>(bundle.items.popularity[static_cast<size_t>(row)]);
     items.push_back({.item = row, .score = count});
   }
@@ -51,11 +63,12 @@ Result<std::vector<Recommendation>> PopularItems(const bundle::Bundle& bundle,
 }
 
 Result<std::vector<Recommendation>> Recommend(const bundle::Bundle& bundle,
-                                              std::string_view user_id, int n, SeenItems seen) {
-  if (bundle.UserRow(user_id) < 0) return PopularItems(bundle, {}, n);
+                                              std::string_view user_id, int n, SeenItems seen,
+                                              const AllowedItems& allowed) {
+  if (bundle.UserRow(user_id) < 0) return PopularItems(bundle, {}, n, allowed);
   const std::span<const int32_t> left_out =
       seen == SeenItems::kExclude ? SeenBy(bundle, user_id) : std::span<const int32_t>();
-  return TopItems(bundle, bundle::UserEmbedding(bundle, user_id), left_out, n);
+  return TopItems(bundle, bundle::UserEmbedding(bundle, user_id), left_out, n, allowed);
 }
 
 std::span<const int32_t> SeenBy(const bundle::Bundle& bundle, std::string_view user_id) {

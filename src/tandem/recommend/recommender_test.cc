@@ -175,6 +175,45 @@ TEST(Recommend, IsByEmbeddingForAKnownUserAndByPopularityForOthers) {
   EXPECT_EQ(Recommend(bundle, "nobody", 0).status().code(), StatusCode::kInvalidArgument);
 }
 
+// The first n of the whole ranking that are allowed.
+std::vector<int32_t> Allowed(const std::vector<Recommendation>& ranking,
+                             const AllowedItems& allowed, size_t n) {
+  std::vector<int32_t> rows;
+  for (const Recommendation& item : ranking) {
+    if (rows.size() < n && allowed->Contains(item.item)) rows.push_back(item.item);
+  }
+  return rows;
+}
+
+TEST(FilterItems, LeaveOutOfEveryAnswerWhatDoesNotPass) {
+  const bundle::Bundle bundle = TinyBundle(1);
+  for (const char* filter :
+       {"category = Comedy", "category IN (Drama, Western) AND NOT category = Comedy",
+        "category IS MISSING OR popularity < 9", "category = Western", "popularity >= 0"}) {
+    const auto allowed = FilterItems(bundle, filter);
+    ASSERT_TRUE(allowed.ok()) << allowed.status();
+    for (int64_t user = 0; user < 40; ++user) {
+      const std::string id = TinyUserId(user);
+      for (const SeenItems seen : {SeenItems::kExclude, SeenItems::kInclude}) {
+        EXPECT_EQ(RowsOf(Recommend(bundle, id, 12, seen, *allowed).value()),
+                  Allowed(Recommend(bundle, id, 60, seen).value(), *allowed, 12))
+            << filter << " user " << id;
+      }
+    }
+    EXPECT_EQ(RowsOf(Recommend(bundle, "nobody", 12, SeenItems::kExclude, *allowed).value()),
+              Allowed(PopularItems(bundle, {}, 60).value(), *allowed, 12));
+  }
+  EXPECT_FALSE(FilterItems(bundle, "").value().has_value());
+  // Odd rows, 30 of 60.
+  EXPECT_EQ(FilterItems(bundle, "category = Comedy").value()->Count(), 30U);
+}
+
+TEST(FilterItems, NameTheAttributesThereAreWhereOneIsUnknown) {
+  EXPECT_EQ(FilterItems(TinyBundle(1), "genre = Comedy").status(),
+            InvalidArgumentError("filter, at byte 1: there is no attribute \"genre\"; known: "
+                                 "\"category\" (category), \"popularity\" (number)"));
+}
+
 TEST(SeenBy, IsTheHistoryOfAKnownUserAndNothingForOthers) {
   const bundle::Bundle bundle = TinyBundle(1);
   EXPECT_TRUE(SeenBy(bundle, TinyUserId(0)).empty()) << "known, but new";

@@ -7,6 +7,7 @@
 
 #include "tandem/base/checksum.h"
 #include "tandem/bundle/golden.h"
+#include "tandem/bundle/item_attributes.h"
 #include "tandem/index/exact_index.h"
 
 namespace tandem::training {
@@ -94,6 +95,7 @@ Result<bundle::Bundle> MakeBundle(std::unique_ptr<model::TwoTower> tower,
   TANDEM_ASSIGN_OR_RETURN(
       made.index,
       index::ExactIndex::Create(made.items.embeddings, dataset.catalogue.size(), made.dimension()));
+  TANDEM_ASSIGN_OR_RETURN(made.attributes, bundle::ItemAttributes(made.items));
   made.golden = bundle::RecordGolden(made);
   return made;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tandem/bundle/golden.h"
+#include "tandem/bundle/item_attributes.h"
 #include "tandem/index/exact_index.h"
 
 namespace tandem::bundle::testing {
@@ -110,6 +111,7 @@ Bundle TinyBundle(uint64_t seed, const TinyOptions& options) {
   bundle.model = std::move(tower);
   bundle.index =
       index::ExactIndex::Create(bundle.items.embeddings, options.items, bundle.dimension()).value();
+  bundle.attributes = ItemAttributes(bundle.items).value();
   bundle.golden = RecordGolden(bundle);
   return bundle;
 }
