@@ -1,19 +1,42 @@
 #include "tandem/index/annoy/annoy_exact.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "tandem/index/annoy/distance.h"
 
 namespace tandem::index::annoy {
 
+namespace {
+
+std::optional<Metric> MetricOf(AnnoyMetric metric) {
+  switch (metric) {
+    case AnnoyMetric::kAngular:
+      return Metric::kCosine;
+    case AnnoyMetric::kEuclidean:
+      return Metric::kL2;
+    case AnnoyMetric::kDot:
+      return Metric::kDot;
+    case AnnoyMetric::kManhattan:
+    case AnnoyMetric::kHamming:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<AnnoyExact>> AnnoyExact::Create(std::shared_ptr<const AnnoyFile> file) {
   std::unique_ptr<AnnoyExact> exact(new AnnoyExact(std::move(file)));
-  if (exact->file_->layout().metric == AnnoyMetric::kDot) {
+  const std::optional<Metric> metric = MetricOf(exact->file_->layout().metric);
+  if (metric.has_value()) {
     Items items = exact->file_->CopyItems();
-    TANDEM_ASSIGN_OR_RETURN(
-        exact->index_,
-        ExactIndex::Create(items.rows, static_cast<int64_t>(items.ids.size()), items.dimension));
+    ExactOptions options;
+    options.metric = *metric;
+    TANDEM_ASSIGN_OR_RETURN(exact->index_,
+                            ExactIndex::Create(items.rows, static_cast<int64_t>(items.ids.size()),
+                                               items.dimension, options));
     exact->ids_ = std::move(items.ids);
   }
   return exact;
@@ -37,8 +60,10 @@ Result<std::vector<Neighbour>> AnnoyExact::SearchByVector(std::span<const float>
   std::vector<float> scores(rows.size());
   TANDEM_RETURN_IF_ERROR(index_->Search(vector, options, rows, scores));
   std::vector<Neighbour> nearest;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i] >= 0) nearest.push_back({ids_[static_cast<size_t>(rows[i])], scores[i]});
+  for (const int32_t row : rows) {
+    if (row < 0) continue;  // where a score overflows
+    const int32_t id = ids_[static_cast<size_t>(row)];
+    nearest.push_back({id, DistanceOf(metric, query.RankOf(file_->nodes(), id))});
   }
   return nearest;
 }

@@ -3,7 +3,7 @@
 // Of dot, angular and euclidean through ExactIndex over a copy of the vectors; of manhattan and
 // hamming by a plain scan of the file. Takes away what a bad tree misses, those of dot as Annoy
 // 1.13 to 1.17.3 builds them first of all. Distances are Annoy's (annoy_index.h), ties by smaller
-// id.
+// id; an item whose score overflows float is not found.
 // Immutable and safe to search from many threads; holds the file.
 // Errors: kInvalidArgument: a query of another length than the dimension or not finite, n < 1, an
 // item that there is not; what ExactIndex::Create gives.

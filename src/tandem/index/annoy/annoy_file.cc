@@ -3,23 +3,22 @@
 #include <algorithm>
 #include <utility>
 
-#include "tandem/index/annoy/sniff.h"
-
 namespace tandem::index::annoy {
 
 Result<std::shared_ptr<const AnnoyFile>> AnnoyFile::Open(const Env& env, const std::string& path,
                                                          const AnnoyFileOptions& options) {
-  TANDEM_ASSIGN_OR_RETURN(std::string bytes, env.ReadFile(path));
-  auto file = Parse(std::move(bytes), options);
-  if (!file.ok()) return file.status().WithContext(path);
-  return file;
+  TANDEM_ASSIGN_OR_RETURN(auto mapped, env.Map(path));
+  auto sniffed = Sniff(mapped->view(), options);
+  if (!sniffed.ok()) return sniffed.status().WithContext(path);
+  return std::shared_ptr<const AnnoyFile>(
+      new AnnoyFile(std::string(), std::move(mapped), std::move(sniffed).value()));
 }
 
 Result<std::shared_ptr<const AnnoyFile>> AnnoyFile::Parse(std::string bytes,
                                                           const AnnoyFileOptions& options) {
   TANDEM_ASSIGN_OR_RETURN(Sniffed sniffed, Sniff(bytes, options));
   return std::shared_ptr<const AnnoyFile>(
-      new AnnoyFile(std::move(bytes), sniffed.layout, std::move(sniffed.forest)));
+      new AnnoyFile(std::move(bytes), nullptr, std::move(sniffed)));
 }
 
 Status AnnoyFile::CopyVector(int64_t id, std::span<float> vector) const {

@@ -10,12 +10,11 @@
 // valid as long as the object.
 // Errors: kDataLoss for bytes that are no index of Annoy, or not one of the metric and dimension
 // told, with node and field; kFailedPrecondition where more than one metric or dimension fits;
-// kInvalidArgument for a dimension out of range; what Env::ReadFile gives.
+// kInvalidArgument for a dimension out of range; what Env::Map gives.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,14 +23,9 @@
 #include "tandem/base/status.h"
 #include "tandem/index/annoy/check.h"
 #include "tandem/index/annoy/layout.h"
+#include "tandem/index/annoy/sniff.h"
 
 namespace tandem::index::annoy {
-
-// What is known of a file beforehand.
-struct AnnoyFileOptions {
-  std::optional<AnnoyMetric> metric;
-  int64_t dimension = 0;  // 0: not known
-};
 
 // Items without the holes between them.
 struct Items {
@@ -42,6 +36,7 @@ struct Items {
 
 class AnnoyFile {
  public:
+  // Maps the file: what env.h says of MappedFile holds. Annoy's own save makes a new one.
   static Result<std::shared_ptr<const AnnoyFile>> Open(const Env& env, const std::string& path,
                                                        const AnnoyFileOptions& options);
   static Result<std::shared_ptr<const AnnoyFile>> Parse(std::string bytes,
@@ -68,12 +63,17 @@ class AnnoyFile {
   std::string Describe() const;
 
  private:
-  AnnoyFile(std::string bytes, const Layout& layout, Forest forest)
-      : bytes_(std::move(bytes)), nodes_(bytes_, layout), forest_(std::move(forest)) {}
+  // One of the two holds the bytes.
+  AnnoyFile(std::string bytes, std::shared_ptr<const MappedFile> mapped, Sniffed sniffed)
+      : bytes_(std::move(bytes)),
+        mapped_(std::move(mapped)),
+        nodes_(mapped_ != nullptr ? mapped_->view() : std::string_view(bytes_), sniffed.layout),
+        forest_(std::move(sniffed.forest)) {}
   void Copy(int64_t id, std::span<float> vector) const;
 
   std::string bytes_;
-  Nodes nodes_;  // of bytes_
+  std::shared_ptr<const MappedFile> mapped_;
+  Nodes nodes_;
   Forest forest_;
 };
 

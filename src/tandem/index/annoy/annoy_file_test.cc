@@ -237,6 +237,8 @@ TEST_F(DamagedFileTest, WrongNumbersOfItemsAreRefused) {
   Put(bytes_, At(61), int32_t{0});
   EXPECT_THAT(Message(), HasSubstr("node 61: expected 1 to 60 items, got 0"));
   bytes_ = whole;
+  Put(bytes_, At(7), int32_t{0});
+  EXPECT_THAT(Message(), HasSubstr("expected 59 items in its two children, got 60"));
   Put(bytes_, At(7), int32_t{2});
   EXPECT_THAT(Message(), HasSubstr("item 7: expected 1, or 0"));
   bytes_ = whole;

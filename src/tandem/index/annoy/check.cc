@@ -140,7 +140,8 @@ int64_t Weight(const Nodes& nodes, int32_t child, int32_t n_items) {
   return child < n_items ? std::min(nodes.Descendants(child), 1) : nodes.Descendants(child);
 }
 
-Status CheckSplit(const Nodes& nodes, int64_t node, int32_t n_items,
+// present: how many items there are, without holes.
+Status CheckSplit(const Nodes& nodes, int64_t node, int32_t n_items, int64_t present,
                   std::vector<uint8_t>& references) {
   const int32_t count = nodes.Descendants(node);
   const bool is_root = count == n_items;
@@ -165,8 +166,9 @@ Status CheckSplit(const Nodes& nodes, int64_t node, int32_t n_items,
     }
     sum += Weight(nodes, child, n_items);
   }
-  if (is_root ? sum > count : sum != count) {
-    return DataLossError("node ", node, ": expected ", count, " items in its two children, got ",
+  const int64_t expected = is_root ? present : count;
+  if (sum != expected) {
+    return DataLossError("node ", node, ": expected ", expected, " items in its two children, got ",
                          sum);
   }
   const Layout& layout = nodes.layout();
@@ -193,8 +195,10 @@ Result<Forest> CheckNodes(const Nodes& nodes, Strictness strictness) {
                          ", the last: expected a root that gives the number of ", "items, 1 to ",
                          count - 1, ", got ", n_items);
   }
+  int64_t present = 0;
   for (int32_t item = 0; item < n_items; ++item) {
     const int32_t got = nodes.Descendants(item);
+    present += got;
     if (got != 0 && got != 1) {
       return DataLossError("item ", item, ": expected 1, or 0 for none, in its first number, got ",
                            got);
@@ -206,8 +210,9 @@ Result<Forest> CheckNodes(const Nodes& nodes, Strictness strictness) {
     if (got < 1 || got > n_items) {
       return DataLossError("node ", node, ": expected 1 to ", n_items, " items, got ", got);
     }
-    TANDEM_RETURN_IF_ERROR(nodes.IsSplit(node) ? CheckSplit(nodes, node, n_items, references)
-                                               : CheckLeaf(nodes, node, n_items, strictness));
+    TANDEM_RETURN_IF_ERROR(nodes.IsSplit(node)
+                               ? CheckSplit(nodes, node, n_items, present, references)
+                               : CheckLeaf(nodes, node, n_items, strictness));
   }
   for (int32_t item = 0; item < n_items; ++item) {
     if (nodes.Descendants(item) == 1) {

@@ -1,7 +1,8 @@
 // Whether nodes of a given layout are an index of Annoy: everything that a search relies on.
 //
-// What is checked makes every walk end: a split that is no root has as many descendants as its two
-// children together, so that numbers shrink from node to child; and a node is named by one split,
+// What is checked makes every walk end: the two children of a split have as many descendants
+// together as it has, those of a root as many as there are items, so that numbers shrink from node
+// to child; and a node is named by one split,
 // or by two roots (a root and its copy), so that all walks together are as long as the file.
 // Time and memory are linear in the number of nodes. Errors: kDataLoss, naming node and field.
 // Safe to call from many threads.

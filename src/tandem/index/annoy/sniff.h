@@ -5,12 +5,21 @@
 // and last nodes does not rule out. Errors: as annoy_file.h says. Thread-safe.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "tandem/base/status.h"
-#include "tandem/index/annoy/annoy_file.h"
+#include "tandem/index/annoy/check.h"
+#include "tandem/index/annoy/layout.h"
 
 namespace tandem::index::annoy {
+
+// What is known of a file beforehand.
+struct AnnoyFileOptions {
+  std::optional<AnnoyMetric> metric;
+  int64_t dimension = 0;  // 0: not known
+};
 
 struct Sniffed {
   Layout layout;
