@@ -1,0 +1,46 @@
+#include "tandem/index/index_file.h"
+
+#include <utility>
+
+#include "tandem/index/attribute_snapshot.h"
+
+namespace tandem::index {
+namespace {
+
+constexpr std::string_view kEngine = "engine";
+constexpr std::string_view kExact = "exact";
+
+}  // namespace
+
+Result<IndexFile> OpenIndexFile(const Env& env, const std::string& path) {
+  TANDEM_ASSIGN_OR_RETURN(auto file, SnapshotFile::Open(env, path));
+  TANDEM_ASSIGN_OR_RETURN(const std::span<const char> name, file->Section<char>(kEngine));
+  const std::string engine(name.begin(), name.end());
+  if (engine != kExact) {
+    return FailedPreconditionError(path, ": has the engine '", engine.substr(0, 32),
+                                   "', this program knows ", kExact,
+                                   "; use the program that wrote it");
+  }
+  TANDEM_ASSIGN_OR_RETURN(std::shared_ptr<const ExactIndex> index, ExactIndex::Open(file));
+  TANDEM_ASSIGN_OR_RETURN(IdMap ids, IdMap::Open(file, index->size()));
+  TANDEM_ASSIGN_OR_RETURN(AttributeTable attributes, OpenAttributes(file, index->size()));
+  const Metric metric = index->metric();
+  return IndexFile{std::move(file),  engine,         metric,
+                   std::move(index), std::move(ids), std::move(attributes)};
+}
+
+Status WriteIndexFile(Env& env, const std::string& path, const ExactIndex& index, const IdMap& ids,
+                      const AttributeTable& attributes) {
+  if (ids.size() != index.size() || attributes.size() != index.size()) {
+    return InvalidArgumentError(path, ": expected ids and attributes of ", index.size(),
+                                " rows, got ", ids.size(), " and ", attributes.size());
+  }
+  TANDEM_ASSIGN_OR_RETURN(const auto writer, SnapshotWriter::Create(env, path));
+  TANDEM_RETURN_IF_ERROR(writer->Add<char>(kEngine, kExact));
+  TANDEM_RETURN_IF_ERROR(index.Write(*writer));
+  TANDEM_RETURN_IF_ERROR(ids.Write(*writer));
+  TANDEM_RETURN_IF_ERROR(WriteAttributes(attributes, *writer));
+  return writer->Finish();
+}
+
+}  // namespace tandem::index
