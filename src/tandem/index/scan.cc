@@ -185,6 +185,10 @@ void Scan::ScanBlock(size_t block) {
     tiles[left] = i;
     left += static_cast<double>(bounds[i]) >= needed ? 1 : 0;
   }
+  // While the threshold is rising, the best first.
+  if (std::isinf(best_.threshold())) {
+    std::sort(tiles, tiles + left, [&bounds](size_t a, size_t b) { return bounds[a] > bounds[b]; });
+  }
   for (size_t i = 0; i < left; ++i) {
     if (i + 1 < left) PrefetchTile(begin + tiles[i + 1]);
     if (static_cast<double>(bounds[tiles[i]]) < Needed()) continue;

@@ -10,10 +10,11 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <span>
 #include <vector>
+
+#include "tandem/index/select.h"
 
 namespace tandem::index {
 
@@ -28,7 +29,7 @@ inline bool Better(const Hit& a, const Hit& b) {
 
 class TopK {
  public:
-  explicit TopK(size_t k) : k_(k), room_(k + std::max<size_t>(k / 2, 16)) { keys_.reserve(room_); }
+  explicit TopK(size_t k) : k_(k), keys_(k + std::max<size_t>(k / 2, 16)), scratch_(keys_.size()) {}
 
   // No score below this can be among the k best.
   float threshold() const { return threshold_; }
@@ -38,16 +39,16 @@ class TopK {
   // The score is not NaN.
   void Offer(const Hit& hit) {
     if (!Takes(hit)) return;
-    keys_.push_back(Key(hit));
-    if (keys_.size() == room_) Cut();
+    keys_[count_++] = Key(hit);
+    if (count_ == keys_.size()) Cut();
   }
 
   // All that are left, best first; nothing may be offered after that.
   std::span<const Hit> Sorted() {
-    if (keys_.size() > k_) Cut();
-    std::sort(keys_.begin(), keys_.end(), std::greater<>());
-    hits_.reserve(keys_.size());
-    for (const uint64_t key : keys_) hits_.push_back(HitOf(key));
+    if (count_ > k_) Cut();
+    SortDescending(std::span(keys_).first(count_), scratch_);
+    hits_.reserve(count_);
+    for (size_t i = 0; i < count_; ++i) hits_.push_back(HitOf(keys_[i]));
     return hits_;
   }
 
@@ -64,20 +65,18 @@ class TopK {
     return {std::bit_cast<float>(bits), static_cast<int32_t>(~static_cast<uint32_t>(key))};
   }
   void Cut() {
-    if (k_ == 0) {
-      keys_.clear();
-      return;
+    if (k_ > 0) {
+      SelectLargest(std::span(keys_).first(count_), k_, scratch_);
+      threshold_ = HitOf(keys_[k_ - 1]).score;
     }
-    const auto worst = keys_.begin() + static_cast<std::ptrdiff_t>(k_) - 1;
-    std::nth_element(keys_.begin(), worst, keys_.end(), std::greater<>());
-    keys_.resize(k_);
-    threshold_ = HitOf(keys_.back()).score;
+    count_ = k_;
   }
 
   size_t k_;
-  size_t room_;
+  size_t count_ = 0;
   float threshold_ = -std::numeric_limits<float>::infinity();
-  std::vector<uint64_t> keys_;
+  std::vector<uint64_t> keys_;     // count_ of them; full is the time to cut
+  std::vector<uint64_t> scratch_;  // [as many]
   std::vector<Hit> hits_;
 };
 
