@@ -63,8 +63,11 @@ def below(table, room):
 
 
 def room_of(table, path):
-    """The room of 'index/annoy/reader.h', or None. A new folder beside rooms is not the parent's."""
+    """The room of 'index/annoy/reader.h', or None. A new folder beside rooms is not the parent's, but
+    for 'testing', which holds what the tests of a room share."""
     parts = path.split("/")[:-1]
+    if len(parts) > 1 and parts[-1] == "testing":
+        parts.pop()
     for length in range(len(parts), 0, -1):
         room = "/".join(parts[:length])
         if room in table:

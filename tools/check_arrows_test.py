@@ -75,6 +75,10 @@ class CheckArrowsTest(unittest.TestCase):
     def test_a_new_folder_beside_rooms_needs_a_row(self):
         self.assertEqual(self.check({"training/solver/als.h": ""})[0], 1)
 
+    def test_what_tests_share_belongs_to_the_room_above(self):
+        include = '#include "tandem/training/testing/x.h"\n'
+        self.assertEqual(self.check({"training/testing/x.h": "", "training/t_test.cc": include})[0], 0)
+
     def test_a_circle_in_the_table_is_an_error(self):
         code, said = self.check({}, TABLE.replace("| base | – |", "| base | index |"))
         self.assertEqual(code, 1)
