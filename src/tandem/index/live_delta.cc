@@ -29,16 +29,31 @@ DeltaLog::DeltaLog(const DeltaLog& other, int64_t begin, int64_t end, int64_t ro
   for (int64_t row = begin; row < end; ++row) slots_[Locate(Id(row)).slot].store(row, kRelaxed);
 }
 
-void DeltaLog::Append(int64_t row, std::string_view id, std::span<const float> vector) {
+void DeltaLog::Append(int64_t row, std::string_view id, std::span<const float> vector,
+                      const AttributeRow& attributes) {
   std::shared_ptr<Chunk>& chunk = chunks_[ChunkOf(row)];
   if (chunk == nullptr) chunk = std::make_shared<Chunk>(dimension_);
   const size_t in = In(row);
   std::copy(vector.begin(), vector.end(), chunk->vectors.data() + in * dimension_);
   chunk->ids[in] = id;
+  chunk->attributes[in] = attributes;
   chunk->died[in].store(kNever, kRelaxed);
   const Place place = Locate(id);
   chunk->previous[in] = place.row;
   slots_[place.slot].store(row, std::memory_order_release);  // a reader may find it at once
+}
+
+void DeltaLog::FindLiving(int64_t begin, int64_t end, uint64_t change, LivingRows& living) const {
+  const Chunk& chunk = At(begin);
+  const size_t in = In(begin);
+  living.first = begin - static_cast<int64_t>(in);
+  living.vectors = chunk.vectors.data();
+  living.next = std::min(living.first + Rows(1), end);
+  living.count = 0;
+  for (size_t i = in; i < static_cast<size_t>(living.next - living.first); ++i) {
+    living.places[living.count] = static_cast<uint32_t>(i);
+    if (chunk.died[i].load(kRelaxed) > change) ++living.count;
+  }
 }
 
 int64_t DeltaLog::Find(std::string_view id, int64_t begin, int64_t end) const {

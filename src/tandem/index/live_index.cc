@@ -4,12 +4,14 @@
 #include <cmath>
 #include <limits>
 #include <new>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "tandem/base/log.h"
 #include "tandem/base/thread_annotations.h"
-#include "tandem/index/exact_index.h"
+#include "tandem/index/filter.h"
+#include "tandem/index/live_base.h"
 #include "tandem/index/live_state.h"
 #include "tandem/index/published.h"
 
@@ -43,17 +45,30 @@ Status NoSuchItem(std::string_view id) {
   return NotFoundError("no item '", id.substr(0, kMaxItemIdBytes), "' in the index");
 }
 
-Result<std::unique_ptr<ItemIndex>> BuildExact(std::span<const float> rows, int64_t n, int64_t d) {
-  TANDEM_ASSIGN_OR_RETURN(std::unique_ptr<ItemIndex> index, ExactIndex::Create(rows, n, d));
-  return index;
+Status CheckOptions(const LiveOptions& options) {
+  if (options.merge_at >= 0) return {};
+  return InvalidArgumentError("merge_at is ", options.merge_at,
+                              "; expected a number of changes, or 0 for a choice by size");
 }
 
-std::unique_ptr<LiveState> EmptyState(size_t dimension) {
+std::unique_ptr<LiveState> FirstState(std::shared_ptr<const LiveBase> base, size_t dimension,
+                                      Metric metric) {
   auto state = std::make_unique<LiveState>();
+  state->metric = metric;
   state->dimension = dimension;
-  state->base = std::make_shared<const LiveBase>();
+  state->size = base->size();
+  state->base = std::move(base);
   state->log = std::make_shared<DeltaLog>(dimension, 0, kFirstRoom);
   return state;
+}
+
+// As items are kept and queries asked: vectors [.., d].
+std::vector<float> AsSearched(Metric metric, std::span<const float> vectors, size_t d) {
+  std::vector<float> searched(vectors.begin(), vectors.end());
+  if (metric == Metric::kCosine) {
+    for (size_t i = 0; i < searched.size(); i += d) ToUnitLength(std::span(searched).subspan(i, d));
+  }
+  return searched;
 }
 
 Ordinals ToOrdinals(const LiveState& state, std::span<const std::string> ids) {
@@ -72,9 +87,8 @@ Ordinals ToOrdinals(const LiveState& state, std::span<const std::string> ids) {
 
 class LiveIndex::Core {
  public:
-  Core(size_t dimension, LiveOptions options)
-      : options_(std::move(options)), state_(EmptyState(dimension)) {
-    if (options_.build == nullptr) options_.build = BuildExact;
+  Core(std::unique_ptr<LiveState> state, LiveOptions options)
+      : options_(std::move(options)), state_(std::move(state)) {
     if (options_.merge_in_background) merger_ = std::thread([this] { MergeWhenDue(); });
   }
   ~Core() {
@@ -149,7 +163,7 @@ class LiveIndex::Core {
 
   int64_t MergeAt() const TANDEM_REQUIRES(write_mutex_) {
     if (options_.merge_at > 0) return options_.merge_at;
-    return 4096 + state_.current().base->size() / 64;
+    return 4096 + state_.current().base->size() / 128;
   }
   bool IsDue() const TANDEM_REQUIRES(write_mutex_) {
     return broken_.ok() && state_.current().pending() >= std::max(MergeAt(), retry_at_);
@@ -191,24 +205,41 @@ Result<std::unique_ptr<LiveIndex>> LiveIndex::Create(int64_t dimension, LiveOpti
     return InvalidArgumentError("a live index of ", dimension, " dimensions; expected 1 to ",
                                 kMaxDimension);
   }
-  if (options.merge_at < 0) {
-    return InvalidArgumentError("merge_at is ", options.merge_at,
-                                "; expected a number of changes, or 0 for a choice by size");
-  }
+  TANDEM_RETURN_IF_ERROR(CheckOptions(options));
+  const auto d = static_cast<size_t>(dimension);
+  AttributeTable attributes(0);
+  TANDEM_RETURN_IF_ERROR(AddMissingColumns(options.attributes, attributes));
+  TANDEM_ASSIGN_OR_RETURN(
+      auto base, LiveBase::Create({}, {}, d, std::move(attributes), options.metric, nullptr));
+  auto state = FirstState(std::move(base), d, options.metric);
   return std::unique_ptr<LiveIndex>(
-      new LiveIndex(std::make_unique<Core>(static_cast<size_t>(dimension), std::move(options))));
+      new LiveIndex(std::make_unique<Core>(std::move(state), std::move(options))));
 }
 
-Status LiveIndex::Upsert(std::string_view id, std::span<const float> vector) {
+Result<std::unique_ptr<LiveIndex>> LiveIndex::Open(const Env& env, const std::string& path,
+                                                   LiveOptions options) {
+  TANDEM_RETURN_IF_ERROR(CheckOptions(options));
+  TANDEM_ASSIGN_OR_RETURN(auto file, SnapshotFile::Open(env, path));
+  TANDEM_ASSIGN_OR_RETURN(auto base, LiveBase::Open(std::move(file), options.attributes));
+  options.metric = base->exact()->metric();
+  const auto d = static_cast<size_t>(base->exact()->dimension());
+  auto state = FirstState(std::move(base), d, options.metric);
+  return std::unique_ptr<LiveIndex>(
+      new LiveIndex(std::make_unique<Core>(std::move(state), std::move(options))));
+}
+
+Status LiveIndex::Upsert(std::string_view id, std::span<const float> vector,
+                         const AttributeTable* attributes) {
   const std::string one(id);
   if (vector.size() != static_cast<size_t>(dimension())) {
     return CheckVector(StrCat("the vector of '", one.substr(0, kMaxItemIdBytes), "'"), vector,
                        static_cast<size_t>(dimension()));
   }
-  return Upsert(std::span(&one, 1), vector);
+  return Upsert(std::span(&one, 1), vector, attributes);
 }
 
-Status LiveIndex::Upsert(std::span<const std::string> ids, std::span<const float> vectors) {
+Status LiveIndex::Upsert(std::span<const std::string> ids, std::span<const float> vectors,
+                         const AttributeTable* attributes) {
   const auto d = static_cast<size_t>(dimension());
   if (vectors.size() / d != ids.size() || vectors.size() % d != 0) {
     return InvalidArgumentError("got ", vectors.size(), " numbers for ", ids.size(), " items of ",
@@ -222,7 +253,14 @@ Status LiveIndex::Upsert(std::span<const std::string> ids, std::span<const float
       }
     }
   }
-  return core_->Write([ids, vectors, d](LiveState& next) -> Status {
+  AttributeRow row;
+  {
+    const auto state = core_->Read();  // of any moment: the columns never change
+    TANDEM_ASSIGN_OR_RETURN(row.table, CompleteAttributes(state->base->attributes(), attributes,
+                                                          static_cast<int64_t>(ids.size())));
+  }
+  const std::vector<float> kept = AsSearched(metric(), vectors, d);
+  return core_->Write([ids, &kept, &row, d](LiveState& next) -> Status {
     if (static_cast<int64_t>(ids.size()) > kMaxOrdinals - next.ordinals()) {
       return ResourceExhaustedError("no room for ", ids.size(), " more items beside ",
                                     next.ordinals(), "; an index has at most ", kMaxOrdinals);
@@ -230,7 +268,8 @@ Status LiveIndex::Upsert(std::span<const std::string> ids, std::span<const float
     for (size_t i = 0; i < ids.size(); ++i) {
       const int32_t old = next.Find(ids[i]);
       if (old >= 0) next.Kill(old);
-      next.Append(ids[i], vectors.subspan(i * d, d));
+      row.row = static_cast<int32_t>(i);
+      next.Append(ids[i], std::span(kept).subspan(i * d, d), row);
     }
     return {};
   });
@@ -247,6 +286,7 @@ Status LiveIndex::Delete(std::string_view id) {
 
 namespace {
 
+// All searches have the same filter.
 Result<std::vector<std::vector<Neighbor>>> SearchState(const LiveState& state,
                                                        std::span<const float> queries, int64_t k,
                                                        std::span<const LiveSearch> searches) {
@@ -260,12 +300,19 @@ Result<std::vector<std::vector<Neighbor>>> SearchState(const LiveState& state,
   if (!searches.empty()) exclude.reserve(q);
   for (const LiveSearch& search : searches) exclude.push_back(ToOrdinals(state, search.exclude));
   if (searches.size() == 1) exclude.resize(q, Ordinals(exclude[0]));
-  TANDEM_ASSIGN_OR_RETURN(const auto found, state.Search(queries, k, exclude));
+  const std::vector<float> asked = AsSearched(state.metric, queries, state.dimension);
+  std::optional<Filter> filter;
+  if (!searches.empty() && !searches[0].filter.empty()) {
+    TANDEM_ASSIGN_OR_RETURN(filter, Filter::Parse(searches[0].filter));
+  }
+  TANDEM_ASSIGN_OR_RETURN(const auto found,
+                          state.Search(asked, k, exclude, filter.has_value() ? &*filter : nullptr));
   std::vector<std::vector<Neighbor>> answers(q);
   for (size_t i = 0; i < q; ++i) {
     answers[i].reserve(found[i].size());
     for (const Hit& hit : found[i]) {
-      answers[i].push_back({std::string(state.Id(hit.item)), hit.score});
+      TANDEM_ASSIGN_OR_RETURN(std::string id, state.Id(hit.item));
+      answers[i].push_back({std::move(id), hit.score});
     }
   }
   return answers;
@@ -276,7 +323,8 @@ Result<std::vector<std::vector<Neighbor>>> SearchState(const LiveState& state,
 Result<std::vector<Neighbor>> LiveIndex::Search(std::span<const float> query, int64_t k,
                                                 const LiveSearch& search) const {
   TANDEM_RETURN_IF_ERROR(CheckVector("the query", query, static_cast<size_t>(dimension())));
-  const std::span<const LiveSearch> searches(&search, search.exclude.empty() ? 0 : 1);
+  const bool plain = search.exclude.empty() && search.filter.empty();
+  const std::span<const LiveSearch> searches(&search, plain ? 0 : 1);
   TANDEM_ASSIGN_OR_RETURN(auto answers, SearchState(*core_->Read(), query, k, searches));
   return std::move(answers[0]);
 }
@@ -291,7 +339,20 @@ Result<std::vector<std::vector<Neighbor>>> LiveIndex::SearchBatch(
     if (std::isfinite(queries[i])) continue;
     return InvalidArgumentError("query ", i / d, " has a number that is not finite");
   }
-  return SearchState(*core_->Read(), queries, k, searches);
+  const auto state = core_->Read();
+  const bool one_filter = std::all_of(
+      searches.begin(), searches.end(),
+      [&searches](const LiveSearch& search) { return search.filter == searches[0].filter; });
+  if (one_filter || searches.size() != queries.size() / d) {
+    return SearchState(*state, queries, k, searches);
+  }
+  std::vector<std::vector<Neighbor>> answers;
+  for (size_t i = 0; i < searches.size(); ++i) {
+    TANDEM_ASSIGN_OR_RETURN(
+        auto answer, SearchState(*state, queries.subspan(i * d, d), k, searches.subspan(i, 1)));
+    answers.push_back(std::move(answer[0]));
+  }
+  return answers;
 }
 
 Result<std::vector<Neighbor>> LiveIndex::NeighborsOf(std::string_view id, int64_t k,
@@ -318,7 +379,15 @@ Result<std::vector<float>> LiveIndex::Vector(std::string_view id) const {
 bool LiveIndex::Contains(std::string_view id) const { return core_->Read()->Find(id) >= 0; }
 int64_t LiveIndex::size() const { return core_->Read()->size; }
 int64_t LiveIndex::dimension() const { return static_cast<int64_t>(core_->Read()->dimension); }
+Metric LiveIndex::metric() const { return core_->Read()->metric; }
 Status LiveIndex::Flush() { return core_->MergeNow(); }
+Status LiveIndex::Save(Env& env, const std::string& path) {
+  TANDEM_RETURN_IF_ERROR(Flush());
+  const std::shared_ptr<const LiveBase> base = core_->Read()->base;
+  TANDEM_ASSIGN_OR_RETURN(const auto writer, SnapshotWriter::Create(env, path));
+  TANDEM_RETURN_IF_ERROR(base->Write(*writer));
+  return writer->Finish();
+}
 LiveStats LiveIndex::stats() const { return core_->stats(); }
 
 }  // namespace tandem::index

@@ -6,9 +6,10 @@
 //   for (const Neighbor& hit : *(*index)->Search(query, 10)) ... hit.id, hit.score ...
 //
 // An item is an id of 1 to kMaxItemIdBytes bytes, any bytes, and a vector of d finite numbers. A
-// score is the inner product; larger is better. Answers are exact: the best of all items, where
-// the index that LiveOptions::build makes is. Ties go by the order of insertion: an id whose
-// vector is replaced counts as inserted anew.
+// score is that of the metric (metric.h); larger is better. For kCosine an item is kept, and given
+// back, with length 1. Answers are exact: the best of all items, where the index that
+// LiveOptions::build makes is. Ties go by the order of insertion: an id whose vector is replaced
+// counts as inserted anew.
 //
 // Items live in a base, built once and immutable, and a log of what came after; deleted ones are
 // marked. When `merge_at` have come together, a thread builds a new base beside the one that
@@ -32,22 +33,31 @@
 #include <string_view>
 #include <vector>
 
+#include "tandem/base/env.h"
 #include "tandem/base/status.h"
+#include "tandem/index/attributes.h"
 #include "tandem/index/item_index.h"
+#include "tandem/index/live_attributes.h"
+#include "tandem/index/metric.h"
 
 namespace tandem::index {
 
 inline constexpr size_t kMaxItemIdBytes = 1024;
 
-// Per index; none changes an answer, unless `build` makes an inexact one.
+// Per index. Metric and attributes change results; the others do not, unless `build` makes an
+// inexact index.
 struct LiveOptions {
+  Metric metric = Metric::kDot;
+  // What is known of the items beside their vectors, for LiveSearch::filter. Open adds these to
+  // what the file has.
+  std::vector<AttributeField> attributes;
   // A merge begins when so many changes wait for it: items added and items of the base deleted or
-  // replaced. They make a search slower, merging takes a processor. 0: 4096 and 1/64 of the base.
+  // replaced. They make a search slower, merging takes a processor. 0: 4096 and 1/128 of the base.
   int64_t merge_at = 0;
   // Whether a thread merges then; if not, only Flush does.
   bool merge_in_background = true;
-  // Builds the base from rows [n, d], n >= 1. It is called by one thread at a time. Empty:
-  // ExactIndex.
+  // Builds the base from rows [n, d], n >= 1; it must search by the metric, kCosine as kDot of
+  // vectors of length 1. It is called by one thread at a time. Empty: ExactIndex.
   std::function<Result<std::unique_ptr<ItemIndex>>(std::span<const float> rows, int64_t n,
                                                    int64_t d)>
       build;
@@ -57,6 +67,9 @@ struct LiveOptions {
 struct LiveSearch {
   // Ids that must not be found; those that are not in the index are passed over.
   std::vector<std::string> exclude;
+  // Which items may be found, by their attributes (filter.h): "genre = Comedy AND year >= 1990".
+  // Empty: all. An unknown attribute is kInvalidArgument.
+  std::string filter;
 };
 
 struct Neighbor {
@@ -78,16 +91,24 @@ class LiveIndex {
  public:
   // Never null. kInvalidArgument: a dimension outside of 1 to 65536, merge_at < 0.
   static Result<std::unique_ptr<LiveIndex>> Create(int64_t dimension, LiveOptions options = {});
+  // A file that Save or `tandem index build` has made: mapped, not read. The metric is that of
+  // the file, whatever the options say. kDataLoss for a file that is damaged or another's, and
+  // what Env says of the path.
+  static Result<std::unique_ptr<LiveIndex>> Open(const Env& env, const std::string& path,
+                                                 LiveOptions options = {});
   // Waits for a merge that has begun. No other call may be under way.
   ~LiveIndex();
   LiveIndex(const LiveIndex&) = delete;
   LiveIndex& operator=(const LiveIndex&) = delete;
 
-  // Adds the item, or replaces its vector.
-  Status Upsert(std::string_view id, std::span<const float> vector);
-  // ids [n], vectors [n, d]: all of them at once or, on an error, none; of an id that is there
-  // twice the last one counts.
-  Status Upsert(std::span<const std::string> ids, std::span<const float> vectors);
+  // Adds the item, or replaces its vector and attributes. attributes: a table of one row, with any
+  // of the columns of LiveOptions::attributes; null: none are known.
+  Status Upsert(std::string_view id, std::span<const float> vector,
+                const AttributeTable* attributes = nullptr);
+  // ids [n], vectors [n, d], attributes of n rows: all of them at once or, on an error, none; of an
+  // id that is there twice the last one counts.
+  Status Upsert(std::span<const std::string> ids, std::span<const float> vectors,
+                const AttributeTable* attributes = nullptr);
   Status Delete(std::string_view id);
 
   // The k best, or all where they are fewer, best first; k >= 1.
@@ -104,8 +125,13 @@ class LiveIndex {
   int64_t size() const;
   int64_t dimension() const;
 
+  Metric metric() const;
+
   // Merges all that was changed before the call, on this thread; the errors of `build`.
   Status Flush();
+  // Flush, and a file of the items of that moment, written beside the path and renamed: on an error
+  // the file that was there is as it was. kUnimplemented where LiveOptions::build is set.
+  Status Save(Env& env, const std::string& path);
   LiveStats stats() const;
 
  private:

@@ -13,8 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "tandem/base/memory_env.h"
 #include "tandem/base/rng.h"
 #include "tandem/index/exact_index.h"
+#include "tandem/index/metric.h"
+#include "tandem/index/snapshot_file.h"
 
 namespace tandem::index {
 namespace {
@@ -28,6 +31,7 @@ Neighbor Near(std::string id, float score) { return {std::move(id), score}; }
 
 class Model {
  public:
+  explicit Model(Metric metric = Metric::kDot) : metric_(metric) {}
   void Upsert(const std::string& id, const Floats& vector) {
     Delete(id);
     items_.emplace_back(id, vector);
@@ -45,7 +49,10 @@ class Model {
     for (const auto& [id, vector] : items_) {
       if (std::find(exclude.begin(), exclude.end(), id) != exclude.end()) continue;
       float score = 0;
-      for (size_t i = 0; i < query.size(); ++i) score += query[i] * vector[i];
+      for (size_t i = 0; i < query.size(); ++i) {
+        const float difference = query[i] - vector[i];
+        score += metric_ == Metric::kDot ? query[i] * vector[i] : -difference * difference;
+      }
       ranking.push_back({id, score});
     }
     std::stable_sort(ranking.begin(), ranking.end(),
@@ -56,6 +63,7 @@ class Model {
   const std::vector<std::pair<std::string, Floats>>& items() const { return items_; }
 
  private:
+  Metric metric_;
   std::vector<std::pair<std::string, Floats>> items_;
 };
 
@@ -145,15 +153,21 @@ TEST(LiveIndexTest, IsEqualToAListUnderRandomChangesWhereverMergesFall) {
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE(seed);
     Rng rng(seed);
-    const auto index =
-        LiveIndex::Create(3, {.merge_at = 1 + static_cast<int64_t>(rng.UniformInt(40)),
-                              .merge_in_background = seed % 2 == 0})
-            .value();
-    Model model;
+    MemoryEnv env;
+    const LiveOptions options = {.metric = seed % 4 < 2 ? Metric::kDot : Metric::kL2,
+                                 .merge_at = 1 + static_cast<int64_t>(rng.UniformInt(40)),
+                                 .merge_in_background = seed % 2 == 0};
+    auto index = LiveIndex::Create(3, options).value();
+    Model model(options.metric);
     for (int step = 0; step < 600; ++step) {
       ASSERT_NO_FATAL_FAILURE(RandomChange(*index, model, 60, rng));
       if (rng.UniformInt(50) == 0) {
         ASSERT_TRUE(index->Flush().ok());
+      }
+      if (rng.UniformInt(100) == 0) {
+        ASSERT_TRUE(index->Save(env, "i.index").ok());
+        index = LiveIndex::Open(env, "i.index", {.merge_at = options.merge_at}).value();
+        ASSERT_EQ(index->metric(), options.metric);
       }
       ASSERT_NO_FATAL_FAILURE(ExpectEqual(*index, model, rng));
     }
@@ -178,6 +192,93 @@ TEST(LiveIndexTest, IsEqualToAListWhenManyChangesWaitForAMerge) {
     EXPECT_EQ(index->stats().base, index->size());
     ASSERT_NO_FATAL_FAILURE(ExpectEqual(*index, model, rng));
   }
+}
+
+// 3-4-5: the item (3, 4) has length 5 and (0.6, 0.8) length 1.
+TEST(LiveIndexTest, TheCosineIsThatOfVectorsOfLengthOne) {
+  const auto index = LiveIndex::Create(2, {.metric = Metric::kCosine}).value();
+  ASSERT_TRUE(index->Upsert("long", Floats{3, 4}).ok());
+  ASSERT_TRUE(index->Upsert("zero", Floats{0, 0}).ok());
+  ASSERT_TRUE(index->Upsert("back", Floats{-2, 0}).ok());
+  EXPECT_THAT(*index->Vector("long"), ElementsAre(0.6F, 0.8F));
+  for (const bool merged : {false, true}) {
+    if (merged) {
+      ASSERT_TRUE(index->Flush().ok());
+    }
+    EXPECT_THAT(*index->Search(Floats{10, 0}, 3),
+                ElementsAre(Near("long", 0.6F), Near("zero", 0), Near("back", -1)));
+    EXPECT_THAT(*index->Vector("long"), ElementsAre(0.6F, 0.8F));
+  }
+}
+
+// What has been rounded once must not be rounded again: neither scores nor vectors may change.
+TEST(LiveIndexTest, MergingChangesNoScoreByAsMuchAsABit) {
+  Rng rng(11);
+  for (const Metric metric : kMetrics) {
+    SCOPED_TRACE(MetricName(metric));
+    const auto index =
+        LiveIndex::Create(19, {.metric = metric, .merge_in_background = false}).value();
+    Floats vector(19);
+    for (int i = 0; i < 400; ++i) {
+      for (float& x : vector) x = rng.Normal();
+      ASSERT_TRUE(index->Upsert(std::to_string(i), vector).ok());
+    }
+    Floats queries(19 * 5);
+    for (float& x : queries) x = rng.Normal();
+    const auto before = index->SearchBatch(queries, 400).value();
+    const Floats seventh = index->Vector("7").value();
+    ASSERT_TRUE(index->Flush().ok());
+    EXPECT_EQ(index->SearchBatch(queries, 400).value(), before);
+    EXPECT_EQ(index->Vector("7").value(), seventh);
+    ASSERT_TRUE(index->Upsert("7", seventh).ok());
+    EXPECT_EQ(index->Vector("7").value(), seventh);
+  }
+}
+
+TEST(LiveIndexTest, AnEmptyIndexAndOneWithRowNumbersForIdsAreOpened) {
+  MemoryEnv env;
+  ASSERT_TRUE(LiveIndex::Create(2, {.metric = Metric::kL2}).value()->Save(env, "i").ok());
+  const auto empty = LiveIndex::Open(env, "i").value();
+  EXPECT_EQ(empty->size(), 0);
+  EXPECT_EQ(empty->dimension(), 2);
+  EXPECT_EQ(empty->metric(), Metric::kL2);
+  ASSERT_TRUE(empty->Upsert("a", Floats{1, 2}).ok());
+  EXPECT_THAT(*empty->Search(Floats{1, 0}, 1), ElementsAre(Near("a", -4)));
+
+  const auto exact = ExactIndex::Create(Floats{1, 2, 3}, 3, 1).value();
+  const auto writer = SnapshotWriter::Create(env, "n").value();
+  ASSERT_TRUE(exact->Write(*writer).ok());
+  ASSERT_TRUE(writer->Finish().ok());
+  const auto numbered = LiveIndex::Open(env, "n").value();
+  EXPECT_THAT(*numbered->Search(Floats{1}, 2), ElementsAre(Near("2", 3), Near("1", 2)));
+  ASSERT_TRUE(numbered->Delete("2").ok());
+  ASSERT_TRUE(numbered->Upsert("a", Floats{9}).ok());
+  ASSERT_TRUE(numbered->Flush().ok());
+  EXPECT_THAT(*numbered->Search(Floats{1}, 2), ElementsAre(Near("a", 9), Near("1", 2)));
+}
+
+TEST(LiveIndexTest, AFullDiskLeavesTheOldFileAndTheIndex) {
+  MemoryEnv env;
+  const auto index = LiveIndex::Create(1).value();
+  ASSERT_TRUE(index->Upsert("a", Floats{1}).ok());
+  ASSERT_TRUE(index->Save(env, "i").ok());
+  ASSERT_TRUE(index->Upsert("b", Floats{2}).ok());
+  int failures = 0;
+  for (int change = 1;; ++change) {
+    env.FailFromChange(change);
+    const Status saved = index->Save(env, "i");
+    env.FailFromChange(0);
+    if (saved.ok()) break;
+    ++failures;
+    EXPECT_EQ(saved.code(), StatusCode::kResourceExhausted);
+    EXPECT_EQ(LiveIndex::Open(env, "i").value()->size(), 1);
+    EXPECT_EQ(index->size(), 2);
+  }
+  EXPECT_GT(failures, 5);  // file, sections, rename
+  EXPECT_EQ(LiveIndex::Open(env, "i").value()->size(), 2);
+  EXPECT_EQ(LiveIndex::Open(env, "nowhere").status().code(), StatusCode::kNotFound);
+  ASSERT_TRUE(env.WriteFile("i", "not an index").ok());
+  EXPECT_EQ(LiveIndex::Open(env, "i").status().code(), StatusCode::kDataLoss);
 }
 
 TEST(LiveIndexTest, ABatchOfQueriesIsAnsweredAsEachAlone) {
@@ -270,6 +371,9 @@ TEST(LiveIndexTest, AMergeThatFailsKeepsTheOldBaseAndSaysSo) {
   EXPECT_EQ(index->stats().merges, 1);
   EXPECT_EQ(index->stats().pending, 1);
   next = kGood;
+  MemoryEnv env;
+  EXPECT_EQ(index->Save(env, "i").code(), StatusCode::kUnimplemented);
+  ASSERT_TRUE(index->Upsert("b", Floats{2}).ok());
   ASSERT_TRUE(index->Delete("a").ok());
   ASSERT_TRUE(index->Flush().ok());
   EXPECT_TRUE(index->stats().last_merge_error.ok());

@@ -1,8 +1,12 @@
 #include "tandem/index/live_state.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <limits>
 #include <new>
+#include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "tandem/math/kernels.h"
@@ -18,33 +22,6 @@ bool InSorted(std::span<const int32_t> sorted, int32_t value) {
 }
 
 }  // namespace
-
-Result<std::shared_ptr<const LiveBase>> LiveBase::Create(std::vector<std::string> ids,
-                                                         std::vector<float> vectors, size_t d,
-                                                         const BuildItemIndex& build) {
-  auto base = std::make_shared<LiveBase>();
-  base->ids_ = std::move(ids);
-  base->vectors_ = std::move(vectors);
-  base->row_of_.reserve(base->ids_.size());
-  for (size_t i = 0; i < base->ids_.size(); ++i) {
-    base->row_of_.emplace(base->ids_[i], static_cast<int32_t>(i));
-  }
-  if (!base->ids_.empty()) {
-    TANDEM_ASSIGN_OR_RETURN(base->index_,
-                            build(base->vectors_, base->size(), static_cast<int64_t>(d)));
-  }
-  return std::shared_ptr<const LiveBase>(std::move(base));
-}
-
-int32_t LiveBase::Find(std::string_view id) const {
-  const auto found = row_of_.find(id);
-  return found == row_of_.end() ? -1 : found->second;
-}
-
-void LiveBase::CopyVector(int32_t row, std::span<float> vector) const {
-  const size_t begin = static_cast<size_t>(row) * vector.size();
-  std::copy_n(vectors_.begin() + static_cast<std::ptrdiff_t>(begin), vector.size(), vector.begin());
-}
 
 bool LiveState::IsDeadInBase(int32_t row) const {
   return (living != nullptr && !living->Contains(row)) || InSorted(dead, row);
@@ -62,7 +39,7 @@ int32_t LiveState::Find(std::string_view id) const {
   return ordinal >= 0 && Lives(ordinal) ? ordinal : -1;
 }
 
-std::string_view LiveState::Id(int32_t ordinal) const {
+Result<std::string> LiveState::Id(int32_t ordinal) const {
   if (ordinal < base->size()) return base->Id(ordinal);
   return log->Id(begin + ordinal - base->size());
 }
@@ -89,18 +66,27 @@ void LiveState::Kill(int32_t ordinal) {
   dead.clear();
 }
 
-void LiveState::Append(std::string_view id, std::span<const float> vector) {
+void LiveState::Append(std::string_view id, std::span<const float> vector,
+                       const AttributeRow& attributes) {
   if (end == log->limit()) {
     log = std::make_shared<DeltaLog>(*log, begin, end, 2 * (end - begin));
   }
-  log->Append(end, id, vector);
+  log->Append(end, id, vector, attributes);
   ++end;
   ++size;
 }
 
 Result<std::vector<std::vector<Hit>>> LiveState::Search(std::span<const float> queries, int64_t k,
-                                                        std::span<const Ordinals> exclude) const {
+                                                        std::span<const Ordinals> exclude,
+                                                        const Filter* filter) const {
   const size_t q = queries.size() / dimension;
+  std::optional<Bitmap> passing;
+  std::optional<RowFilter> in_log;
+  if (filter != nullptr) {
+    TANDEM_ASSIGN_OR_RETURN(passing, filter->Evaluate(base->attributes()));
+    if (living != nullptr) *passing &= *living;
+    in_log.emplace(*filter);
+  }
   const auto room = static_cast<size_t>(std::min(k, base->size() - base_dead));
   std::vector<int32_t> ids(q * room);
   std::vector<float> scores(q * room);
@@ -114,9 +100,10 @@ Result<std::vector<std::vector<Hit>>> LiveState::Search(std::span<const float> q
                      std::back_inserter(left_out[i]));
       lists[i] = left_out[i];
     }
-    const SearchOptions options{
-        .k = static_cast<int64_t>(room), .exclude = lists, .filter = living.get()};
-    TANDEM_RETURN_IF_ERROR(base->index()->Search(queries, options, ids, scores));
+    const SearchOptions options{.k = static_cast<int64_t>(room),
+                                .exclude = lists,
+                                .filter = passing.has_value() ? &*passing : living.get()};
+    TANDEM_RETURN_IF_ERROR(base->index().Search(queries, options, ids, scores));
   }
   std::vector<std::vector<Hit>> found(q);
   for (size_t i = 0; i < q; ++i) {
@@ -124,23 +111,68 @@ Result<std::vector<std::vector<Hit>>> LiveState::Search(std::span<const float> q
     for (size_t j = i * room; j < (i + 1) * room && ids[j] >= 0; ++j) {
       best.Offer({scores[j], ids[j]});
     }
-    ScanLog(queries.subspan(i * dimension, dimension),
-            exclude.empty() ? std::span<const int32_t>() : exclude[i], best);
+    TANDEM_RETURN_IF_ERROR(ScanLog(queries.subspan(i * dimension, dimension),
+                                   exclude.empty() ? std::span<const int32_t>() : exclude[i],
+                                   in_log.has_value() ? &*in_log : nullptr, best));
     const std::span<const Hit> hits = best.Sorted();
     found[i].assign(hits.begin(), hits.end());
   }
   return found;
 }
 
-void LiveState::ScanLog(std::span<const float> query, std::span<const int32_t> exclude,
-                        TopK& best) const {
-  for (int64_t row = begin; row < end; ++row) {
-    if (!log->LivesAfter(row, change)) continue;
-    const Hit hit{math::Dot(query, log->Vector(row)),
-                  static_cast<int32_t>(base->size() + row - begin)};
-    if (best.Takes(hit) && !InSorted(exclude, hit.item)) best.Offer(hit);
+Status LiveState::ScanLog(std::span<const float> query, std::span<const int32_t> exclude,
+                          RowFilter* filter, TopK& best) const {
+  DeltaLog::LivingRows rows;
+  std::array<float, DeltaLog::kChunkRows> room;
+  for (int64_t row = begin; row < end; row = rows.next) {
+    log->FindLiving(row, end, change, rows);
+    const std::span<const uint32_t> places(rows.places.data(), rows.count);
+    const std::span<float> scores(room.data(), rows.count);
+    if (metric == Metric::kL2) {
+      math::SquaredDistanceAt(query, rows.vectors, places, scores);
+      for (float& score : scores) score = -score;
+    } else {
+      math::DotAt(query, rows.vectors, places, scores);
+    }
+    for (size_t i = 0; i < places.size(); ++i) {
+      if (!(scores[i] >= best.threshold())) continue;
+      const Hit hit{scores[i], static_cast<int32_t>(base->size() + rows.first + places[i] - begin)};
+      if (InSorted(exclude, hit.item)) continue;
+      if (filter != nullptr) {
+        TANDEM_ASSIGN_OR_RETURN(const bool passes,
+                                filter->Passes(log->Attributes(rows.first + places[i])));
+        if (!passes) continue;
+      }
+      best.Offer(hit);
+    }
   }
+  return {};
 }
+
+namespace {
+
+// Those of the items that a merge keeps, at their new rows.
+Result<AttributeTable> MergeAttributes(const LiveState& state, std::span<const int32_t> row_of) {
+  std::vector<AttributePart> parts(1);
+  parts[0].table = &state.base->attributes();
+  const auto in_base = static_cast<size_t>(state.base->size());
+  parts[0].row_of.assign(row_of.begin(), row_of.begin() + static_cast<std::ptrdiff_t>(in_base));
+  std::unordered_map<const AttributeTable*, size_t> part_of;
+  for (size_t i = in_base; i < row_of.size(); ++i) {
+    const AttributeRow& row =
+        state.log->Attributes(state.begin + static_cast<int64_t>(i - in_base));
+    if (row_of[i] < 0 || row.table == nullptr) continue;
+    const auto [at, is_new] = part_of.emplace(row.table.get(), parts.size());
+    if (is_new) {
+      parts.push_back(
+          {row.table.get(), std::vector<int32_t>(static_cast<size_t>(row.table->size()), -1)});
+    }
+    parts[at->second].row_of[static_cast<size_t>(row.row)] = row_of[i];
+  }
+  return GatherAttributes(state.base->attributes(), parts, state.size);
+}
+
+}  // namespace
 
 Result<Merged> Merge(const LiveState& state, const BuildItemIndex& build) {
   try {
@@ -155,10 +187,13 @@ Result<Merged> Merge(const LiveState& state, const BuildItemIndex& build) {
       merged.row_of[i] = static_cast<int32_t>(ids.size());
       state.CopyVector(ordinal,
                        std::span(vectors).subspan(ids.size() * state.dimension, state.dimension));
-      ids.emplace_back(state.Id(ordinal));
+      TANDEM_ASSIGN_OR_RETURN(std::string id, state.Id(ordinal));
+      ids.push_back(std::move(id));
     }
-    TANDEM_ASSIGN_OR_RETURN(
-        merged.base, LiveBase::Create(std::move(ids), std::move(vectors), state.dimension, build));
+    TANDEM_ASSIGN_OR_RETURN(AttributeTable attributes, MergeAttributes(state, merged.row_of));
+    TANDEM_ASSIGN_OR_RETURN(merged.base,
+                            LiveBase::Create(ids, vectors, state.dimension, std::move(attributes),
+                                             state.metric, build));
     return merged;
   } catch (const std::bad_alloc&) {
     return ResourceExhaustedError("no memory for a new base of ", state.size, " items of ",
@@ -168,6 +203,7 @@ Result<Merged> Merge(const LiveState& state, const BuildItemIndex& build) {
 
 LiveState Rebase(const LiveState& now, const LiveState& merged_from, const Merged& merged) {
   LiveState next;
+  next.metric = now.metric;
   next.dimension = now.dimension;
   next.change = now.change + 1;
   next.base = merged.base;
