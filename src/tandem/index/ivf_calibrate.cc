@@ -44,7 +44,6 @@ std::vector<int32_t> FindTruth(std::span<const float> rows, size_t d,
     const size_t count = std::min(kQueriesOfShard, q - first);
     std::vector<TopK> best(count, TopK(k));
     std::vector<float> scores(count * kRowsOfBlock);
-    std::vector<int32_t> places(kRowsOfBlock);
     for (size_t begin = 0; begin < n; begin += kRowsOfBlock) {
       const size_t block = std::min(kRowsOfBlock, n - begin);
       math::MatMul(math::Transpose::kNo, math::Transpose::kYes, 1,
@@ -52,9 +51,8 @@ std::vector<int32_t> FindTruth(std::span<const float> rows, size_t d,
                    {rows.data() + begin * d, block, d, d}, 0, {scores.data(), count, block, block});
       for (size_t i = 0; i < count; ++i) {
         const std::span<const float> row = std::span(scores).subspan(i * block, block);
-        const size_t found = math::PlacesAtLeast(row, best[i].threshold(), places);
-        for (size_t f = 0; f < found; ++f) {
-          const auto place = static_cast<size_t>(places[f]);
+        for (size_t place = 0; place < block; ++place) {
+          if (row[place] < best[i].threshold()) continue;
           const auto item = static_cast<int32_t>(begin + place);
           if (item != selves[first + i]) best[i].Offer({row[place], item});
         }

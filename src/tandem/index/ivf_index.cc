@@ -15,8 +15,7 @@ namespace {
 
 constexpr size_t kListBins = 1024;
 constexpr size_t kScoreBins = 4096;
-constexpr size_t kAhead = 6;           // rows that are on their way to the cache
-constexpr size_t kBegun = 512;         // bytes of the next list that are, too
+constexpr size_t kBegun = 512;         // bytes of the next list that are on their way to the cache
 constexpr size_t kSampledWords = 512;  // of a filter
 constexpr float kMiddle = 7.5F;        // of the codes 0..15
 constexpr double kRowsOfDepth = 3;
@@ -262,16 +261,13 @@ void IvfIndex::SearchOne(std::span<const float> query, size_t k, const Admission
     OrderLists(prepared, scratch);
     Collect(prepared, static_cast<size_t>(effort.lists), static_cast<size_t>(effort.candidates) + k,
             k, admission, scratch);
-    const std::span<const Candidate> found = scratch.found;
-    const size_t row_bytes = dimension_ * sizeof(float);
-    for (size_t i = 0; i < found.size(); ++i) {
-      if (i + kAhead < found.size()) {
-        Prefetch(rows_.data() + size_t{found[i + kAhead].place} * dimension_, row_bytes);
-      }
-      const size_t place = found[i].place;
-      const float score =
-          math::Dot(query, std::span(rows_).subspan(place * dimension_, dimension_));
-      if (score >= best.threshold()) best.Offer({score, item_of_[place]});
+    scratch.rows.clear();
+    for (const Candidate& candidate : scratch.found) scratch.rows.push_back(candidate.place);
+    scratch.keys.resize(scratch.rows.size());
+    math::DotAt(query, rows_.data(), scratch.rows, scratch.keys);
+    for (size_t i = 0; i < scratch.rows.size(); ++i) {
+      if (scratch.keys[i] < best.threshold()) continue;
+      best.Offer({scratch.keys[i], item_of_[scratch.rows[i]]});
     }
   }
   const std::span<const Hit> hits = best.Sorted();

@@ -61,11 +61,10 @@ class IvfIndex final : public ItemIndex {
   Status Search(std::span<const float> queries, const SearchOptions& options,
                 std::span<int32_t> ids, std::span<float> scores) const override;
   bool is_exact() const override { return false; }
+  void CopyVector(int32_t row, std::span<float> vector) const override;
   int64_t size() const override { return static_cast<int64_t>(item_of_.size()); }
   int64_t dimension() const override { return static_cast<int64_t>(dimension_); }
 
-  // The vector of an item row, [d].
-  void CopyVector(int32_t row, std::span<float> vector) const;
   double target_recall() const { return target_recall_; }
   // For k = 10 and k = 100; searches for other k go between and beyond them.
   std::span<const IvfEffort> efforts() const { return efforts_; }

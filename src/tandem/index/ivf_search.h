@@ -23,13 +23,14 @@ struct IvfIndex::Candidate {
 
 // Kept from query to query of one call.
 struct IvfIndex::Scratch {
-  std::vector<float> keys;       // [lists]
+  std::vector<float> keys;       // [lists], then the scores of rows
   std::vector<int32_t> bins;     // [lists]
   std::vector<int32_t> order;    // [lists], best first up to the width of a bin
   std::vector<uint32_t> counts;  // by bin
   std::vector<int32_t> places;
   std::vector<int16_t> sums;
   std::vector<Candidate> found;
+  std::vector<uint32_t> rows;  // of found
 };
 
 // Excluded items are what scores high, and looked for in a small filter of bits first.

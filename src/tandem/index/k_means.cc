@@ -30,7 +30,6 @@ std::vector<int32_t> NearestCentroids(std::span<const float> points, size_t w,
   workers.Run(plan.count, [&](size_t shard) {
     std::vector<float> block(kBlock * (w + 1), 1.0F);
     std::vector<float> scores(kBlock * lists);
-    std::vector<int32_t> places(lists);
     for (size_t begin = plan.Begin(shard); begin < plan.End(shard); begin += kBlock) {
       const size_t count = std::min(kBlock, plan.End(shard) - begin);
       for (size_t i = 0; i < count; ++i) {
@@ -41,9 +40,9 @@ std::vector<int32_t> NearestCentroids(std::span<const float> points, size_t w,
                    {scores.data(), count, lists, lists});
       for (size_t i = 0; i < count; ++i) {
         const std::span<const float> row = std::span(scores).subspan(i * lists, lists);
-        // None is at least a NaN, which only points beyond the range of float can give.
-        const bool found = math::PlacesAtLeast(row, math::Max(row), places) > 0;
-        nearest[begin + i] = found ? places[0] : 0;
+        const auto at = std::find(row.begin(), row.end(), math::Max(row));
+        // A NaN, which only points beyond the range of float can give, is equal to none.
+        nearest[begin + i] = at == row.end() ? 0 : static_cast<int32_t>(at - row.begin());
       }
     }
   });
