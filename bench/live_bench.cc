@@ -1,6 +1,6 @@
 // What a change of a live index costs, and what searches cost before and after a merge.
 //
-//   build/bench/live_bench [items = 100000] [dimensions = 32]
+//   build/bench/live_bench [items = 100000] [dimensions = 32] [changes = when a merge is due]
 //
 // Processor time of the calling thread, nothing else running: medians of single calls. Vectors are
 // normal with a spread that falls from coordinate to coordinate, as those of recommenders do.
@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
 
   Search("search, nothing waiting", index, queries);  // to warm up
   Search("search, nothing waiting", index, queries);
-  const auto full = static_cast<int>(4096 + n / 128);
+  const auto full = argc > 3 ? std::atoi(argv[3]) : static_cast<int>(4096 + n / 128);
   const std::vector<float> more = Vectors(static_cast<size_t>(full), d, rng.Fork("more"));
   Print("upsert: half replaced, half new", full - 256, [&](int i) {
     const size_t id = i % 2 == 0 ? static_cast<size_t>(i) * 7919 % n : n + static_cast<size_t>(i);
