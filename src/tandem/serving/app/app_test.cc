@@ -103,6 +103,27 @@ TEST_F(AppTest, NSaysHowMany) {
   }
 }
 
+TEST_F(AppTest, AFilterSaysWhichItemsMayBeRecommended) {
+  Start();
+  const auto bundle = Version(1);
+  const auto allowed = recommend::FilterItems(*bundle, "category = Comedy").value();
+  ASSERT_TRUE(allowed.has_value());
+  const auto wanted = [&](const std::string& user) {
+    return Json(
+        *bundle, user,
+        recommend::Recommend(*bundle, user, 5, recommend::SeenItems::kExclude, allowed).value());
+  };
+  for (const char* filter : {"category=Comedy", "category%20%3D%20%22Comedy%22"}) {
+    EXPECT_EQ(BodyOf(Get(StrCat("/recommend/7?n=5&filter=", filter))), wanted("7"));
+    EXPECT_EQ(BodyOf(Get(StrCat("/recommend/nobody?filter=", filter, "&n=5"))), wanted("nobody"));
+  }
+  EXPECT_NE(wanted("7"), Expected(*bundle, "7", 5));
+  EXPECT_EQ(BodyOf(Get("/recommend/7?n=5&filter=")), Expected(*bundle, "7", 5));
+  const std::string answer = Get("/recommend/7?filter=genre=Comedy");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(BodyOf(answer), HasSubstr(R"(filter, at byte 1: there is no attribute \"genre\")"));
+}
+
 TEST_F(AppTest, AnUnknownUserGetsWhatIsPopularAndIsTold) {
   Start();
   const auto bundle = Version(1);

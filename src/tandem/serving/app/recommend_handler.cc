@@ -62,20 +62,26 @@ void RecommendHandler::operator()(const net::HttpRequest& request,
   if (!handle.ok()) return respond(net::ErrorResponse(handle.status()));
   const std::shared_ptr<const bundle::Bundle> bundle = handle->Share();
 
+  const std::string* filter = request.Query("filter");
+  Result<recommend::AllowedItems> allowed =
+      recommend::FilterItems(*bundle, filter == nullptr ? "" : *filter);
+  if (!allowed.ok()) return respond(net::ErrorResponse(allowed.status()));
+
   if (bundle->UserRow(user_id) < 0) {
-    return respond(Answer(*bundle, user_id, recommend::PopularItems(*bundle, {}, *n),
+    return respond(Answer(*bundle, user_id, recommend::PopularItems(*bundle, {}, *n, *allowed),
                           {{"X-Tandem-Fallback", "unknown-user"}}));
   }
-  encoder_.Encode(bundle, user_id,
-                  [bundle, user_id, count = *n,
-                   respond = std::move(respond)](const recommend::EncodedQuery& query) {
-                    std::vector<net::NameValue> headers;
-                    if (query.degraded) headers.emplace_back("X-Tandem-Degraded", "model-server");
-                    respond(Answer(*bundle, user_id,
-                                   recommend::TopItems(*bundle, query.embedding,
-                                                       recommend::SeenBy(*bundle, user_id), count),
-                                   std::move(headers)));
-                  });
+  encoder_.Encode(
+      bundle, user_id,
+      [bundle, user_id, count = *n, allowed = std::move(*allowed),
+       respond = std::move(respond)](const recommend::EncodedQuery& query) {
+        std::vector<net::NameValue> headers;
+        if (query.degraded) headers.emplace_back("X-Tandem-Degraded", "model-server");
+        respond(Answer(*bundle, user_id,
+                       recommend::TopItems(*bundle, query.embedding,
+                                           recommend::SeenBy(*bundle, user_id), count, allowed),
+                       std::move(headers)));
+      });
 }
 
 }  // namespace tandem::app

@@ -1,10 +1,11 @@
-// GET /recommend/<user_id>?n=10: from a request to titles.
+// GET /recommend/<user_id>?n=10&filter=category=Comedy: from a request to titles.
 //
 //   {"user_id": ["42"], "recommendations": [["Toy Story (1995)", ...]]}
 //
 // What the user has seen is left out; an unknown user gets the most popular items, marked
 // "X-Tandem-Fallback: unknown-user"; an answer without the model server that was asked is marked
-// "X-Tandem-Degraded: model-server". 400 for an n outside 1 to 1000 and for an id over 256 bytes.
+// "X-Tandem-Degraded: model-server". 400 for an n outside 1 to 1000, for an id over 256 bytes and
+// for a filter (index/filter.h, over "category" and "popularity") that cannot be followed.
 // Thread-safe; the versions and the encoder must outlive every answer.
 #pragma once
 
