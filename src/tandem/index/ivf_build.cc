@@ -4,7 +4,9 @@
 #include <limits>
 
 #include "tandem/index/ivf_index.h"
+#include "tandem/index/ivf_search.h"
 #include "tandem/index/k_means.h"
+#include "tandem/index/score_space.h"
 #include "tandem/math/matmul.h"
 #include "tandem/math/nibbles.h"
 
@@ -21,12 +23,41 @@ constexpr size_t kPointsPerList = 24;
 constexpr size_t kStepSample = 48;  // rows of a list that its step is chosen by
 constexpr size_t kBlock = 256;
 constexpr size_t kMostShards = 64;
+constexpr size_t kMostQueries = 8192;   // that coordinates are made for
+constexpr double kMostNormOfL2 = 1e18;  // its square is a float
 
 size_t AxesFor(const std::vector<double>& tail_share, double share) {
   for (size_t h = 1; h <= tail_share.size(); ++h) {
     if (tail_share[h - 1] <= share) return h;
   }
   return tail_share.size();
+}
+
+std::vector<float> WithHalfSquares(std::span<const float> rows, size_t d) {
+  std::vector<float> wide;
+  wide.reserve(rows.size() + rows.size() / d);
+  for (size_t i = 0; i < rows.size(); i += d) {
+    double square = 0;
+    for (const float x : rows.subspan(i, d)) {
+      wide.push_back(x);
+      square += static_cast<double>(x) * static_cast<double>(x);
+    }
+    wide.push_back(static_cast<float>(-square / 2));
+  }
+  return wide;
+}
+
+// Of rows [n, d], evenly chosen where there are more than `most`.
+std::vector<float> WithOnes(std::span<const float> rows, size_t d, size_t most) {
+  const size_t n = rows.size() / d;
+  const size_t count = std::min(n, most);
+  std::vector<float> wide;
+  for (size_t i = 0; i < count; ++i) {
+    const std::span<const float> row = rows.subspan(n * i / count * d, d);
+    wide.insert(wide.end(), row.begin(), row.end());
+    wide.push_back(1);
+  }
+  return wide;
 }
 
 float Code(float x, float step) { return std::clamp(std::floor(x / step) + 8, 0.0F, 15.0F); }
@@ -81,7 +112,12 @@ Status IvfIndex::Validate(std::span<const float> rows, int64_t n, int64_t d,
   if (options.lists < 0) {
     return InvalidArgumentError("got ", options.lists, " lists, expected 0 (automatic) or more");
   }
+  const bool is_l2 = options.metric == Metric::kL2;
   for (size_t i = 0; i < rows.size(); ++i) {
+    if (is_l2 && std::abs(static_cast<double>(rows[i])) * std::sqrt(d) > kMostNormOfL2) {
+      return InvalidArgumentError("item ", i / dimension, " has ", rows[i],
+                                  ", whose square is too large for the metric l2");
+    }
     if (!std::isfinite(rows[i])) {
       return InvalidArgumentError("item ", i / dimension, " has a number that is not finite");
     }
@@ -99,46 +135,79 @@ Result<std::unique_ptr<IvfIndex>> IvfIndex::Create(std::span<const float> rows, 
                                                    int64_t d, const IvfOptions& options) {
   TANDEM_RETURN_IF_ERROR(Validate(rows, n, d, options));
   const auto dimension = static_cast<size_t>(d);
-  double largest = 0;
-  for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
-    double square = 0;
-    for (const float x : rows.subspan(i * dimension, dimension)) {
-      square += static_cast<double>(x) * static_cast<double>(x);
-    }
-    largest = std::max(largest, std::sqrt(square));
-  }
   std::unique_ptr<IvfIndex> index(new IvfIndex());
+  index->metric_ = options.metric;
   index->dimension_ = dimension;
   index->target_recall_ = options.target_recall;
   Workers workers(options.threads);
-  index->Fill(rows, options, largest, workers);
-  index->Calibrate(rows, options, workers);
+  std::vector<float> units;
+  std::vector<float> wide;
+  std::vector<float> wide_queries;
+  std::span<const float> inner = rows;
+  std::span<const float> queries = options.sample_queries;
+  if (options.metric == Metric::kCosine) {
+    units.assign(rows.begin(), rows.end());
+    for (size_t i = 0; i < units.size(); i += dimension) {
+      ToUnitLength(std::span(units).subspan(i, dimension));
+    }
+    inner = rows = units;
+  } else if (options.metric == Metric::kL2) {
+    wide = WithHalfSquares(rows, dimension);
+    // Queries have 1 there, and serve as items would.
+    wide_queries = WithOnes(queries.empty() ? rows : queries, dimension, kMostQueries);
+    inner = wide;
+    queries = wide_queries;
+  }
+  index->Fill(rows, inner, queries, options, workers);
+  index->Calibrate(inner, queries, options.sample_queries.empty(), workers);
   return index;
 }
 
-void IvfIndex::Fill(std::span<const float> rows, const IvfOptions& options, double largest,
-                    Workers& workers) {
-  const size_t d = dimension_;
-  const size_t n = rows.size() / d;
+void IvfIndex::Adopt(std::shared_ptr<const Owned> owned) {
+  query_map_ = owned->query_map;
+  centroids_ = owned->centroids;
+  steps_ = owned->steps;
+  list_begin_ = owned->list_begin;
+  tile_begin_ = owned->tile_begin;
+  codes_ = owned->codes.span();
+  rows_ = owned->rows;
+  item_of_ = owned->item_of;
+  place_of_ = owned->place_of;
+  owner_ = std::move(owned);
+}
+
+void IvfIndex::Fill(std::span<const float> rows, std::span<const float> inner,
+                    std::span<const float> queries, const IvfOptions& options, Workers& workers) {
+  const size_t d = width();
+  const size_t n = inner.size() / d;
+  const auto owned = std::make_shared<Owned>();
   if (n == 0) {
     lists_ = 1;
     head_ = 4;
     part_ = 1;
-    query_map_.assign(head_ * d, 0);
-    centroids_.assign(2, 0);
-    FillCodes({}, {}, {}, workers);
-    return;
+    owned->query_map.assign(head_ * d, 0);
+    owned->centroids.assign(2, 0);
+    FillCodes({}, {}, {}, *owned, workers);
+    return Adopt(owned);
+  }
+  double largest = 0;
+  for (size_t i = 0; i < n; ++i) {
+    double square = 0;
+    for (const float x : inner.subspan(i * d, d)) {
+      square += static_cast<double>(x) * static_cast<double>(x);
+    }
+    largest = std::max(largest, std::sqrt(square));
   }
   const size_t most = std::min(d, kMostAxes);
-  const ScoreSpace space = FindScoreSpace(rows, n, d, most, largest, options.sample_queries);
+  const ScoreSpace space = FindScoreSpace(inner, n, d, most, largest, queries);
   const size_t axes = AxesFor(space.tail_share, kTailOfCodes);
   head_ = (axes + 3) / 4 * 4;
   part_ = std::min(AxesFor(space.tail_share, kTailOfLists), kMostAxesOfLists);
   const size_t known = std::min(head_, most);  // axes behind these are zeros
-  query_map_.assign(head_ * d, 0);
+  owned->query_map.assign(head_ * d, 0);
   std::vector<float> item_map(head_ * d, 0);
   for (size_t i = 0; i < known * d; ++i) {
-    query_map_[i] = static_cast<float>(space.query_map[i]);
+    owned->query_map[i] = static_cast<float>(space.query_map[i]);
     item_map[i] = static_cast<float>(space.item_map[i]);
   }
 
@@ -152,7 +221,7 @@ void IvfIndex::Fill(std::span<const float> rows, const IvfOptions& options, doub
       const size_t count = std::min(kBlock, plan.End(shard) - begin);
       for (size_t i = 0; i < count * d; ++i) {
         centred[i] = static_cast<float>(
-            (static_cast<double>(rows[begin * d + i]) - space.mean[i % d]) * scale);
+            (static_cast<double>(inner[begin * d + i]) - space.mean[i % d]) * scale);
       }
       math::MatMul(math::Transpose::kNo, math::Transpose::kYes, 1, {centred.data(), count, d, d},
                    {item_map.data(), head_, d, d}, 0,
@@ -169,74 +238,76 @@ void IvfIndex::Fill(std::span<const float> rows, const IvfOptions& options, doub
   const std::vector<float> centroids =
       FindCentroids(parts, part_, lists_, kIterations, kPointsPerList,
                     Rng(options.seed).Fork("ivf lists"), workers);
-  FillCodes(points, centroids, NearestCentroids(parts, part_, centroids, workers), workers);
-  rows_.resize(n * d);
+  FillCodes(points, centroids, NearestCentroids(parts, part_, centroids, workers), *owned, workers);
+  owned->rows.resize(n * dimension_);
   workers.Run(plan.count, [&](size_t shard) {
     for (size_t place = plan.Begin(shard); place < plan.End(shard); ++place) {
-      std::copy_n(rows.data() + static_cast<size_t>(item_of_[place]) * d, d,
-                  rows_.data() + place * d);
+      std::copy_n(rows.data() + static_cast<size_t>(owned->item_of[place]) * dimension_, dimension_,
+                  owned->rows.data() + place * dimension_);
     }
   });
+  Adopt(owned);
 }
 
 void IvfIndex::FillCodes(std::span<const float> points, std::span<const float> centroids,
-                         std::span<const int32_t> list_of, Workers& workers) {
+                         std::span<const int32_t> list_of, Owned& owned, Workers& workers) const {
   const size_t n = list_of.size();
-  list_begin_.assign(lists_ + 1, 0);
-  for (const int32_t list : list_of) ++list_begin_[static_cast<size_t>(list) + 1];
-  tile_begin_.assign(lists_ + 1, 0);
+  owned.list_begin.assign(lists_ + 1, 0);
+  for (const int32_t list : list_of) ++owned.list_begin[static_cast<size_t>(list) + 1];
+  owned.tile_begin.assign(lists_ + 1, 0);
   for (size_t list = 0; list < lists_; ++list) {
-    const size_t tiles = (list_begin_[list + 1] + math::kNibbleRows - 1) / math::kNibbleRows;
-    tile_begin_[list + 1] = tile_begin_[list] + static_cast<uint32_t>(tiles);
-    list_begin_[list + 1] += list_begin_[list];
+    const size_t tiles = (owned.list_begin[list + 1] + math::kNibbleRows - 1) / math::kNibbleRows;
+    owned.tile_begin[list + 1] = owned.tile_begin[list] + static_cast<uint32_t>(tiles);
+    owned.list_begin[list + 1] += owned.list_begin[list];
   }
-  item_of_.resize(n);
-  place_of_.resize(n);
-  std::vector<uint32_t> next(list_begin_.begin(), list_begin_.end() - 1);
+  owned.item_of.resize(n);
+  owned.place_of.resize(n);
+  std::vector<uint32_t> next(owned.list_begin.begin(), owned.list_begin.end() - 1);
   for (size_t i = 0; i < n; ++i) {
     const uint32_t place = next[static_cast<size_t>(list_of[i])]++;
-    item_of_[place] = static_cast<int32_t>(i);
-    place_of_[i] = static_cast<int32_t>(place);
+    owned.item_of[place] = static_cast<int32_t>(i);
+    owned.place_of[i] = static_cast<int32_t>(place);
   }
-  steps_.assign(lists_, 0);
+  owned.steps.assign(lists_, 0);
   const size_t tile_bytes = head_ / 2 * math::kNibbleRows;
-  codes_.Resize(tile_begin_[lists_] * tile_bytes);
-  std::fill_n(codes_.data(), codes_.size(), uint8_t{0});
+  owned.codes.Resize(owned.tile_begin[lists_] * tile_bytes);
+  std::fill_n(owned.codes.data(), owned.codes.size(), uint8_t{0});
   if (n == 0) return;
-  centroids_.assign((part_ + 1) * lists_, 0);
+  owned.centroids.assign((part_ + 1) * lists_, 0);
   const ShardPlan plan = PlanShards(lists_, 4, kMostShards);
   workers.Run(plan.count, [&](size_t shard) {
     std::vector<float> residuals;
     std::vector<uint8_t> codes(head_);
     for (size_t list = plan.Begin(shard); list < plan.End(shard); ++list) {
       for (size_t j = 0; j < part_; ++j) {
-        centroids_[j * lists_ + list] = centroids[list * part_ + j];
+        owned.centroids[j * lists_ + list] = centroids[list * part_ + j];
       }
-      const size_t count = RowsOf(list);
+      const size_t count = (owned.list_begin[list + 1] - owned.list_begin[list]);
       if (count == 0) continue;
       residuals.resize(count * head_);
       double squares = 0;
       for (size_t i = 0; i < count; ++i) {
-        const auto item = static_cast<size_t>(item_of_[list_begin_[list] + i]);
+        const auto item = static_cast<size_t>(owned.item_of[owned.list_begin[list] + i]);
         for (size_t j = 0; j < head_; ++j) {
           const float x = points[item * head_ + j] - (j < part_ ? centroids[list * part_ + j] : 0);
           residuals[i * head_ + j] = x;
           squares += static_cast<double>(x) * static_cast<double>(x);
         }
       }
-      centroids_[part_ * lists_ + list] =
+      owned.centroids[part_ * lists_ + list] =
           static_cast<float>(std::sqrt(squares / static_cast<double>(count)));
       const float step =
           ChooseStep(std::span(residuals).first(std::min(count, kStepSample) * head_), head_);
-      steps_[list] = step;
+      owned.steps[list] = step;
       if (step == 0) continue;
       for (size_t i = 0; i < count; ++i) {
         for (size_t j = 0; j < head_; ++j) {
           codes[j] = static_cast<uint8_t>(Code(residuals[i * head_ + j], step));
         }
-        math::SetNibbles(codes, i % math::kNibbleRows,
-                         codes_.span().subspan(
-                             (tile_begin_[list] + i / math::kNibbleRows) * tile_bytes, tile_bytes));
+        math::SetNibbles(
+            codes, i % math::kNibbleRows,
+            owned.codes.span().subspan(
+                (owned.tile_begin[list] + i / math::kNibbleRows) * tile_bytes, tile_bytes));
       }
     }
   });

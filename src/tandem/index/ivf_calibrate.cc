@@ -92,7 +92,7 @@ void IvfIndex::FindEfforts(std::span<const float> queries, std::span<const int32
       for (size_t i = shard * kQueriesOfShard; i < end; ++i) {
         const Admission admission(selves[i] < 0 ? std::span<const int32_t>() : selves.subspan(i, 1),
                                   nullptr);
-        const Query query = Prepare(queries.subspan(i * dimension_, dimension_));
+        const Query query = Prepare(queries.subspan(i * width(), dimension_));
         OrderLists(query, scratch);
         Collect(query, lists, kMostCandidates, 1, admission, scratch);
         RankTruth(truth.subspan(i * kDeep, kDeep), scratch.found,
@@ -171,8 +171,7 @@ double IvfIndex::MeasureRecall(std::span<const float> queries, std::span<const i
     for (size_t i = shard * kQueriesOfShard; i < end; ++i) {
       const Admission admission(selves[i] < 0 ? std::span<const int32_t>() : selves.subspan(i, 1),
                                 nullptr);
-      SearchOne(queries.subspan(i * dimension_, dimension_), depth, admission, scratch, ids,
-                scores);
+      SearchOne(queries.subspan(i * width(), dimension_), depth, admission, scratch, ids, scores);
       std::sort(ids.begin(), ids.end());
       for (size_t j = 0; j < depth; ++j) {
         const int32_t item = truth[i * kDeep + j];
@@ -191,15 +190,15 @@ double IvfIndex::MeasureRecall(std::span<const float> queries, std::span<const i
   return all == 0 ? 1 : static_cast<double>(found) / static_cast<double>(all);
 }
 
-void IvfIndex::Calibrate(std::span<const float> rows, const IvfOptions& options, Workers& workers) {
-  const size_t d = dimension_;
-  const size_t n = rows.size() / d;
-  efforts_ = {{kShallow, 1, 1, 1}, {kDeep, 1, 1, 1}};
+void IvfIndex::Calibrate(std::span<const float> inner, std::span<const float> queries,
+                         bool items_ask, Workers& workers) {
+  const size_t d = width();
+  const size_t n = inner.size() / d;
+  efforts_ = {{{kShallow, 1, 1, 1}, {kDeep, 1, 1, 1}}};
   if (n == 0) return;
-  const bool items_ask = options.sample_queries.empty();
-  const std::span<const float> source = items_ask ? rows : options.sample_queries;
+  const std::span<const float> source = items_ask ? inner : queries;
   const size_t available = source.size() / d;
-  // Every third is kept to measure with; of one query, it does both.
+  // Every third is kept to measure with; of one or two, the first do both.
   std::vector<float> chosen[2];
   std::vector<int32_t> selves[2];
   const size_t count = std::min(available, kQueries);
@@ -208,14 +207,15 @@ void IvfIndex::Calibrate(std::span<const float> rows, const IvfOptions& options,
     const size_t half = i % 3 == 2 ? 1 : 0;
     const std::span<const float> query = source.subspan(row * d, d);
     chosen[half].insert(chosen[half].end(), query.begin(), query.end());
+    if (metric_ == Metric::kL2) chosen[half].back() = 1;  // an item has its square there
     selves[half].push_back(items_ask ? static_cast<int32_t>(row) : -1);
   }
   if (selves[1].empty()) {
     chosen[1] = chosen[0];
     selves[1] = selves[0];
   }
-  const std::vector<int32_t> learnt = FindTruth(rows, d, chosen[0], selves[0], kDeep, workers);
-  const std::vector<int32_t> kept = FindTruth(rows, d, chosen[1], selves[1], kDeep, workers);
+  const std::vector<int32_t> learnt = FindTruth(inner, d, chosen[0], selves[0], kDeep, workers);
+  const std::vector<int32_t> kept = FindTruth(inner, d, chosen[1], selves[1], kDeep, workers);
   FindEfforts(chosen[0], learnt, selves[0], workers);
   for (IvfEffort& effort : efforts_) {
     for (int round = 0;; ++round) {

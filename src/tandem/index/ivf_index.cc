@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kListBins = 1024;
 constexpr size_t kScoreBins = 4096;
+constexpr size_t kChunk = 4;           // rows that are scored while the next ones are on their way
 constexpr size_t kBegun = 512;         // bytes of the next list that are on their way to the cache
 constexpr size_t kSampledWords = 512;  // of a filter
 constexpr float kMiddle = 7.5F;        // of the codes 0..15
@@ -27,6 +28,9 @@ void Prefetch(const void* from, size_t bytes) {
   const char* const begin = static_cast<const char*>(from);
   for (size_t i = 0; i < bytes; i += kLine) __builtin_prefetch(begin + i);
 }
+
+// x within 0 and most; 0 for NaN, which only a damaged file gives.
+float Within(float x, float most) { return x > 0 ? (x < most ? x : most) : 0; }
 
 // The share of the items that a filter admits, from some of its words.
 double AdmittedShare(const Bitmap& filter) {
@@ -48,7 +52,11 @@ IvfIndex::~IvfIndex() = default;
 
 void IvfIndex::CopyVector(int32_t row, std::span<float> vector) const {
   const auto place = static_cast<size_t>(place_of_[static_cast<size_t>(row)]);
-  std::copy_n(rows_.data() + place * dimension_, dimension_, vector.begin());
+  if (place < item_of_.size()) {  // else the file is damaged
+    std::copy_n(rows_.data() + place * dimension_, dimension_, vector.begin());
+  } else {
+    std::fill(vector.begin(), vector.end(), 0.0F);
+  }
 }
 
 Status IvfIndex::Search(std::span<const float> queries, const SearchOptions& options,
@@ -72,6 +80,14 @@ Status IvfIndex::Search(std::span<const float> queries, const SearchOptions& opt
   for (const float x : queries) {
     if (!std::isfinite(x)) return InvalidArgumentError("a query has a number that is not finite");
   }
+  std::vector<float> units;
+  if (metric_ == Metric::kCosine) {
+    units.assign(queries.begin(), queries.end());
+    for (size_t i = 0; i < units.size(); i += dimension_) {
+      ToUnitLength(std::span(units).subspan(i, dimension_));
+    }
+    queries = units;
+  }
   Scratch scratch;
   for (size_t i = 0; i < q; ++i) {
     const Admission admission(
@@ -83,19 +99,20 @@ Status IvfIndex::Search(std::span<const float> queries, const SearchOptions& opt
 }
 
 IvfIndex::Query IvfIndex::Prepare(std::span<const float> query) const {
-  double square = 0;
+  double square = metric_ == Metric::kL2 ? 1 : 0;
   for (const float x : query) square += static_cast<double>(x) * static_cast<double>(x);
   const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
-  std::vector<float> unit(query.size());  // of length 1: approximate scores only rank
-  for (size_t j = 0; j < unit.size(); ++j) {
+  std::vector<float> unit(width());  // of length 1: approximate scores only rank
+  for (size_t j = 0; j < query.size(); ++j) {
     unit[j] = static_cast<float>(static_cast<double>(query[j]) * scale);
   }
+  if (metric_ == Metric::kL2) unit.back() = static_cast<float>(scale);
   Query prepared;
   prepared.coordinates.resize(head_);
   float largest = 0;
   float squares = 0;
   for (size_t i = 0; i < head_; ++i) {
-    const float u = math::Dot(std::span(query_map_).subspan(i * dimension_, dimension_), unit);
+    const float u = math::Dot(query_map_.subspan(i * width(), width()), unit);
     prepared.coordinates[i] = u;
     prepared.reach += std::abs(u);
     squares += u * u;
@@ -108,7 +125,8 @@ IvfIndex::Query IvfIndex::Prepare(std::span<const float> query) const {
   prepared.factors.resize(head_);
   int32_t sum = 0;
   for (size_t i = 0; i < head_; ++i) {
-    const auto factor = static_cast<int32_t>(std::lrintf(prepared.coordinates[i] * multiplier));
+    const float shifted = std::round(prepared.coordinates[i] * multiplier) + 127;
+    const int32_t factor = static_cast<int32_t>(Within(shifted, 254)) - 127;
     prepared.factors[i] = static_cast<int8_t>(factor);
     sum += factor;
   }
@@ -122,8 +140,7 @@ IvfIndex::Query IvfIndex::Prepare(std::span<const float> query) const {
 void IvfIndex::OrderLists(const Query& query, Scratch& scratch) const {
   scratch.keys.assign(lists_, 0);
   for (size_t j = 0; j <= part_; ++j) {
-    math::Axpy(query.coordinates[j], std::span(centroids_).subspan(j * lists_, lists_),
-               scratch.keys);
+    math::Axpy(query.coordinates[j], centroids_.subspan(j * lists_, lists_), scratch.keys);
   }
   const auto [least, most] = std::minmax_element(scratch.keys.begin(), scratch.keys.end());
   const float top = *most;
@@ -131,7 +148,7 @@ void IvfIndex::OrderLists(const Query& query, Scratch& scratch) const {
   const float scale = range > 0 ? static_cast<float>(kListBins - 1) / range : 0.0F;
   scratch.bins.resize(lists_);
   for (size_t i = 0; i < lists_; ++i) {
-    scratch.bins[i] = static_cast<int32_t>((top - scratch.keys[i]) * scale);
+    scratch.bins[i] = static_cast<int32_t>(Within((top - scratch.keys[i]) * scale, kListBins - 1));
   }
   scratch.counts.assign(kListBins + 1, 0);
   for (const int32_t bin : scratch.bins) ++scratch.counts[static_cast<size_t>(bin) + 1];
@@ -176,27 +193,27 @@ void IvfIndex::Collect(const Query& query, size_t lists, size_t candidates, size
     const float multiplier = query.unit * steps_[list];
     const float base = centre(list) - kMiddle * query.factor_sum * multiplier;
     if (multiplier == 0 && base < bar) continue;
-    int32_t threshold = std::numeric_limits<int16_t>::min();
+    constexpr int32_t kAll = std::numeric_limits<int16_t>::min();
+    int32_t threshold = kAll;
     if (multiplier > 0) {
-      const float needed = std::ceil((bar - base) / multiplier);
-      threshold = static_cast<int32_t>(std::clamp(needed, -32768.0F, 32768.0F));
+      const float above_all = std::ceil((bar - base) / multiplier) - static_cast<float>(kAll);
+      threshold += static_cast<int32_t>(Within(above_all, -2.0F * static_cast<float>(kAll)));
     }
     if (scratch.places.size() < tiles * math::kNibbleRows) {
       scratch.places.resize(tiles * math::kNibbleRows);
       scratch.sums.resize(tiles * math::kNibbleRows);
     }
     const size_t found = math::NibbleSumsAtLeast(
-        query.factors, codes_.span().subspan(tile_begin_[list] * tile_bytes, tiles * tile_bytes),
+        query.factors, codes_.subspan(tile_begin_[list] * tile_bytes, tiles * tile_bytes),
         threshold, scratch.places, scratch.sums);
     const size_t rows = RowsOf(list);
     for (size_t f = 0; f < found; ++f) {
       const auto in_list = static_cast<size_t>(scratch.places[f]);
       if (in_list >= rows) break;  // the rest of the last tile
       const auto place = static_cast<uint32_t>(list_begin_[list] + in_list);
-      if (!takes_all && !admission.Takes(item_of_[place])) continue;
+      if (!takes_all && (!IsItem(item_of_[place]) || !admission.Takes(item_of_[place]))) continue;
       const float score = base + multiplier * static_cast<float>(scratch.sums[f]);
-      const auto bin = static_cast<size_t>(
-          std::clamp((score - bottom) * scale, 0.0F, static_cast<float>(kScoreBins - 1)));
+      const auto bin = static_cast<size_t>(Within((score - bottom) * scale, kScoreBins - 1));
       if (bin < bar_bin) continue;
       ++scratch.counts[bin];
       ++above;
@@ -233,6 +250,26 @@ IvfEffort IvfIndex::EffortFor(double depth) const {
   return effort;
 }
 
+// Into scratch.keys, by scratch.rows.
+void IvfIndex::ScoreCandidates(std::span<const float> query, Scratch& scratch) const {
+  const std::span<const uint32_t> rows = scratch.rows;
+  scratch.keys.resize(rows.size());
+  const size_t row_bytes = dimension_ * sizeof(float);
+  for (size_t begin = 0; begin < rows.size(); begin += kChunk) {
+    const size_t end = std::min(begin + kChunk, rows.size());
+    for (size_t i = end; i < std::min(end + kChunk, rows.size()); ++i) {
+      Prefetch(rows_.data() + size_t{rows[i]} * dimension_, row_bytes);
+    }
+    const std::span<float> scores = std::span(scratch.keys).subspan(begin, end - begin);
+    if (metric_ == Metric::kL2) {
+      math::SquaredDistanceAt(query, rows_.data(), rows.subspan(begin, end - begin), scores);
+      for (float& score : scores) score = -score;
+    } else {
+      math::DotAt(query, rows_.data(), rows.subspan(begin, end - begin), scores);
+    }
+  }
+}
+
 void IvfIndex::SearchOne(std::span<const float> query, size_t k, const Admission& admission,
                          Scratch& scratch, std::span<int32_t> ids, std::span<float> scores) const {
   const size_t n = item_of_.size();
@@ -249,26 +286,25 @@ void IvfIndex::SearchOne(std::span<const float> query, size_t k, const Admission
     const double scanned = static_cast<double>(effort.lists) * items / static_cast<double>(lists_);
     all = share * items < scanned / kRowsOfScore + static_cast<double>(k);
   }
+  scratch.rows.clear();
   if (all) {
     admission.filter()->ForEach([&](int32_t item) {
       if (!admission.Takes(item)) return;
-      const auto place = static_cast<size_t>(place_of_[static_cast<size_t>(item)]);
-      best.Offer(
-          {math::Dot(query, std::span(rows_).subspan(place * dimension_, dimension_)), item});
+      const auto place = static_cast<uint32_t>(place_of_[static_cast<size_t>(item)]);
+      if (place < n) scratch.rows.push_back(place);  // else the file is damaged
     });
   } else if (n > 0) {
     const Query prepared = Prepare(query);
     OrderLists(prepared, scratch);
     Collect(prepared, static_cast<size_t>(effort.lists), static_cast<size_t>(effort.candidates) + k,
             k, admission, scratch);
-    scratch.rows.clear();
     for (const Candidate& candidate : scratch.found) scratch.rows.push_back(candidate.place);
-    scratch.keys.resize(scratch.rows.size());
-    math::DotAt(query, rows_.data(), scratch.rows, scratch.keys);
-    for (size_t i = 0; i < scratch.rows.size(); ++i) {
-      if (scratch.keys[i] < best.threshold()) continue;
-      best.Offer({scratch.keys[i], item_of_[scratch.rows[i]]});
-    }
+  }
+  ScoreCandidates(query, scratch);
+  for (size_t i = 0; i < scratch.rows.size(); ++i) {
+    // Not below, and so no NaN, which only a damaged file has.
+    const int32_t item = item_of_[scratch.rows[i]];
+    if (scratch.keys[i] >= best.threshold() && IsItem(item)) best.Offer({scratch.keys[i], item});
   }
   const std::span<const Hit> hits = best.Sorted();
   for (size_t i = 0; i < k; ++i) {

@@ -12,24 +12,28 @@
 // queries of a sample whose true answers are known, and what was reached with other ones is kept
 // as measured_recall. With a filter or exclusions more lists are searched, as their items lie
 // deeper; where few items are admitted, all of them are scored. Never an item that is excluded or
-// not admitted, always k where there are k, scores are true inner products.
+// not admitted, always k where there are k, and scores are true ones. For the negative squared
+// distance the coordinates are those of (x, -|x|^2 / 2), which (q, 1) ranks alike.
 //
 // Memory: 4 d + h / 2 + 8 bytes an item, h about a third of d. Immutable and safe to search from
 // many threads.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <vector>
 
-#include "tandem/base/aligned_buffer.h"
 #include "tandem/base/parallel.h"
 #include "tandem/index/item_index.h"
-#include "tandem/index/score_space.h"
+#include "tandem/index/metric.h"
+#include "tandem/index/snapshot_file.h"
 
 namespace tandem::index {
 
 struct IvfOptions {
-  // Changes results. The share of the true k best that a search should find, 0 < r < 1.
+  // Changes results.
+  Metric metric = Metric::kDot;
+  // The share of the true k best that a search should find, 0 < r < 1.
   double target_recall = 0.95;
   // Queries [q, d] as they will come, a few hundred or more; empty: items serve as queries. Lists
   // and codes are made for these.
@@ -54,9 +58,14 @@ class IvfIndex final : public ItemIndex {
   ~IvfIndex() override;
 
   // Copies rows [n, d]. kInvalidArgument: d < 1, a length other than n * d, sample queries that are
-  // no whole rows, a number that is not finite (named by its row), a target out of range.
+  // no whole rows, a number that is not finite (named by its row), a target out of range, squares
+  // beyond the range of float for kL2.
   static Result<std::unique_ptr<IvfIndex>> Create(std::span<const float> rows, int64_t n, int64_t d,
                                                   const IvfOptions& options = {});
+
+  // From what Write has put into a file: mapped, not read, and nothing is computed.
+  static Result<std::unique_ptr<IvfIndex>> Open(std::shared_ptr<const SnapshotFile> file);
+  Status Write(SnapshotWriter& writer) const;
 
   Status Search(std::span<const float> queries, const SearchOptions& options,
                 std::span<int32_t> ids, std::span<float> scores) const override;
@@ -65,6 +74,7 @@ class IvfIndex final : public ItemIndex {
   int64_t size() const override { return static_cast<int64_t>(item_of_.size()); }
   int64_t dimension() const override { return static_cast<int64_t>(dimension_); }
 
+  Metric metric() const { return metric_; }
   double target_recall() const { return target_recall_; }
   // For k = 10 and k = 100; searches for other k go between and beyond them.
   std::span<const IvfEffort> efforts() const { return efforts_; }
@@ -77,16 +87,20 @@ class IvfIndex final : public ItemIndex {
   struct Candidate;  // a row of the lists and its approximate score
   struct Scratch;
   class Admission;  // which items may be found
+  struct Owned;     // what the spans are of after Create
 
   IvfIndex();
   static Status Validate(std::span<const float> rows, int64_t n, int64_t d,
                          const IvfOptions& options);
-  // Build.
-  void Fill(std::span<const float> rows, const IvfOptions& options, double largest,
-            Workers& workers);
+  // Build. rows [n, d]; inner [n, width()], what coordinates are made of.
+  void Fill(std::span<const float> rows, std::span<const float> inner,
+            std::span<const float> queries, const IvfOptions& options, Workers& workers);
   void FillCodes(std::span<const float> points, std::span<const float> centroids,
-                 std::span<const int32_t> list_of, Workers& workers);
-  void Calibrate(std::span<const float> rows, const IvfOptions& options, Workers& workers);
+                 std::span<const int32_t> list_of, Owned& owned, Workers& workers) const;
+  void Adopt(std::shared_ptr<const Owned> owned);
+  // Queries [q, width()]; none where items serve as queries.
+  void Calibrate(std::span<const float> inner, std::span<const float> queries, bool items_ask,
+                 Workers& workers);
   void FindEfforts(std::span<const float> queries, std::span<const int32_t> truth,
                    std::span<const int32_t> selves, Workers& workers);
   void RankTruth(std::span<const int32_t> truth, std::span<const Candidate> found,
@@ -94,8 +108,11 @@ class IvfIndex final : public ItemIndex {
   double MeasureRecall(std::span<const float> queries, std::span<const int32_t> truth,
                        std::span<const int32_t> selves, int64_t k, Workers& workers) const;
 
+  // The length of a row as it is mapped: one more than d for kL2.
+  size_t width() const { return dimension_ + (metric_ == Metric::kL2 ? 1 : 0); }
   // Search.
   size_t RowsOf(size_t list) const { return list_begin_[list + 1] - list_begin_[list]; }
+  bool IsItem(int32_t item) const { return static_cast<uint32_t>(item) < item_of_.size(); }
   Query Prepare(std::span<const float> query) const;
   void OrderLists(const Query& query, Scratch& scratch) const;
   // Fills scratch.found with at least `candidates` of the best in approximate score, or all that
@@ -107,21 +124,26 @@ class IvfIndex final : public ItemIndex {
   // What a search takes that goes as deep as the `depth` best of all items.
   IvfEffort EffortFor(double depth) const;
 
+  void ScoreCandidates(std::span<const float> query, Scratch& scratch) const;
+
+  Metric metric_ = Metric::kDot;
   size_t dimension_ = 0;
   size_t head_ = 0;  // h, a multiple of four
   size_t part_ = 0;  // axes of the centroids
   size_t lists_ = 0;
   double target_recall_ = 0;
-  std::vector<IvfEffort> efforts_;
-  std::vector<float> query_map_;      // [h, d]
-  std::vector<float> centroids_;      // [part + 1, lists]: a coordinate a row, the last the spread
-  std::vector<float> steps_;          // [lists] of the codes
-  std::vector<uint32_t> list_begin_;  // [lists + 1], rows
-  std::vector<uint32_t> tile_begin_;  // [lists + 1], tiles of codes
-  AlignedBuffer<uint8_t> codes_;      // tiles of h codes, those of a list together
-  std::vector<float> rows_;           // [n, d] in the order of the lists
-  std::vector<int32_t> item_of_;      // [n] the item row of each
-  std::vector<int32_t> place_of_;     // [n] the row in the lists of each item
+  std::array<IvfEffort, 2> efforts_;
+  // Of owner_, an Owned or a file, whose numbers of items may then be any.
+  std::span<const float> query_map_;      // [h, width]
+  std::span<const float> centroids_;      // [part + 1, lists]: by coordinate, the last the spread
+  std::span<const float> steps_;          // [lists] of the codes
+  std::span<const uint32_t> list_begin_;  // [lists + 1], rows
+  std::span<const uint32_t> tile_begin_;  // [lists + 1], tiles of codes
+  std::span<const uint8_t> codes_;        // tiles of h codes, those of a list together
+  std::span<const float> rows_;           // [n, d] in the order of the lists
+  std::span<const int32_t> item_of_;      // [n] the item row of each
+  std::span<const int32_t> place_of_;     // [n] the row in the lists of each item
+  std::shared_ptr<const void> owner_;
 };
 
 }  // namespace tandem::index

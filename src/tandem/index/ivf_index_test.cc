@@ -5,11 +5,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "tandem/base/memory_env.h"
 #include "tandem/base/rng.h"
 #include "tandem/index/naive_index.h"
+#include "tandem/index/testing/seal.h"
 #include "tandem/math/kernels.h"
 
 namespace tandem::index {
@@ -66,7 +71,7 @@ Answer Ask(const ItemIndex& index, std::span<const float> queries, const SearchO
 
 double Recall(const IvfIndex& index, std::span<const float> rows, std::span<const float> queries,
               const SearchOptions& options) {
-  const NaiveIndex naive(rows, index.dimension());
+  const NaiveIndex naive(rows, index.dimension(), index.metric());
   const Answer got = Ask(index, queries, options);
   const Answer want = Ask(naive, queries, options);
   const auto k = static_cast<size_t>(options.k);
@@ -223,6 +228,27 @@ TEST(IvfIndex, ReachesTheTargetOnClustersWithSampleQueriesAFilterAndExclusions) 
   EXPECT_GE(Recall(*index, rows, queries, search), least);
 }
 
+TEST(IvfIndex, ReachesTheTargetInEveryMetric) {
+  Rng rng(15);
+  const std::vector<float> centres = Normals(size_t{50} * 16, rng);
+  const std::vector<float> rows = Clustered(6000, 16, centres, rng);
+  const std::vector<float> queries = Clustered(100, 16, centres, rng);
+  for (const Metric metric : kMetrics) {
+    IvfOptions options;
+    options.metric = metric;
+    const auto index = IvfIndex::Create(rows, 6000, 16, options).value();
+    SCOPED_TRACE(MetricName(metric));
+    EXPECT_EQ(index->metric(), metric);
+    EXPECT_LT(index->efforts()[0].lists, index->lists() / 2);
+    SearchOptions search;
+    EXPECT_GE(Recall(*index, rows, queries, search), 0.925);
+    const Answer got = Ask(*index, queries, search);
+    const Answer want = Ask(NaiveIndex(rows, 16, metric), queries, search);
+    EXPECT_EQ(got.ids[0], want.ids[0]);
+    EXPECT_NEAR(got.scores[0], want.scores[0], 1e-4);
+  }
+}
+
 TEST(IvfIndex, IsTheSameAtAnyNumberOfThreads) {
   Rng rng(11);
   const std::vector<float> rows = Unit(5000, 20, rng);
@@ -281,6 +307,82 @@ TEST(IvfIndex, RefusesWhatDoesNotFitAndSaysWhat) {
   EXPECT_FALSE(index->Search(std::vector<float>{1, std::nanf("")}, search, ids, scores).ok());
   rows[2] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_NE(IvfIndex::Create(rows, 2, 2).status().message().find("item 1"), std::string::npos);
+}
+
+std::string Bytes(const IvfIndex& index) {
+  MemoryEnv env;
+  const auto writer = SnapshotWriter::Create(env, "i").value();
+  EXPECT_TRUE(index.Write(*writer).ok());
+  EXPECT_TRUE(writer->Finish().ok());
+  return *env.ReadFile("i");
+}
+
+Result<std::unique_ptr<IvfIndex>> OpenBytes(const std::string& bytes) {
+  MemoryEnv env;
+  TANDEM_RETURN_IF_ERROR(env.WriteFile("i", bytes));
+  TANDEM_ASSIGN_OR_RETURN(auto file, SnapshotFile::Open(env, "i"));
+  return IvfIndex::Open(std::move(file));
+}
+
+TEST(IvfIndex, IsTheSameOutOfItsFile) {
+  Rng rng(17);
+  for (const Metric metric : kMetrics) {
+    for (const size_t n : {0U, 1U, 700U}) {
+      const std::vector<float> rows = Normals(n * 9, rng);
+      const std::vector<float> queries = Normals(45, rng);
+      IvfOptions options;
+      options.metric = metric;
+      const auto index = IvfIndex::Create(rows, static_cast<int64_t>(n), 9, options).value();
+      const std::string bytes = Bytes(*index);
+      const auto again = OpenBytes(bytes);
+      ASSERT_TRUE(again.ok()) << again.status();
+      EXPECT_EQ((*again)->metric(), metric);
+      EXPECT_EQ((*again)->efforts()[1].measured_recall, index->efforts()[1].measured_recall);
+      SearchOptions search;
+      search.k = 20;
+      EXPECT_EQ(Ask(**again, queries, search).ids, Ask(*index, queries, search).ids);
+      EXPECT_EQ(Ask(**again, queries, search).scores, Ask(*index, queries, search).scores);
+      EXPECT_EQ(Bytes(**again), bytes);
+    }
+  }
+}
+
+TEST(IvfIndex, CutAtEveryByteIsRefused) {
+  Rng rng(19);
+  const std::string good = Bytes(*IvfIndex::Create(Normals(size_t{40} * 3, rng), 40, 3).value());
+  for (size_t size = 0; size < good.size(); ++size) {
+    EXPECT_FALSE(OpenBytes(good.substr(0, size)).ok()) << size;
+  }
+}
+
+// Damage behind matching checksums: an error, or an index that can be searched, in bounds.
+TEST(IvfIndex, RandomDamageNeverLeavesTheFile) {
+  Rng rng(21);
+  const int32_t n = 60;
+  const std::string good = Bytes(*IvfIndex::Create(Normals(size_t{n} * 5, rng), n, 5).value());
+  Bitmap half(n);
+  for (int32_t i = 0; i < n; i += 2) half.Set(i);
+  int searched = 0;
+  for (int round = 0; round < 2000; ++round) {
+    std::string bytes = good;
+    for (int edit = 0; edit < 3; ++edit) {
+      bytes[rng.UniformInt(bytes.size())] = static_cast<char>(rng.UniformInt(256));
+    }
+    const auto index = OpenBytes(testing::Seal(bytes));
+    if (!index.ok() || (*index)->size() != n || (*index)->dimension() != 5) continue;
+    ++searched;
+    SearchOptions search;
+    search.k = 30;
+    for (const Bitmap* filter : {static_cast<const Bitmap*>(nullptr), &std::as_const(half)}) {
+      search.filter = filter;
+      for (const int32_t item : Ask(**index, Normals(5, rng), search).ids) {
+        ASSERT_TRUE(item >= -1 && item < n) << item;
+      }
+    }
+    std::vector<float> vector(5);
+    for (int32_t i = 0; i < n; ++i) (*index)->CopyVector(i, vector);
+  }
+  EXPECT_GT(searched, 100);
 }
 
 }  // namespace

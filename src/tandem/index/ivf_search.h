@@ -1,12 +1,25 @@
-// What the search of IvfIndex and its calibration share; internal to both.
+// What the files of IvfIndex share; internal to them.
 #pragma once
 
 #include <algorithm>
 #include <vector>
 
+#include "tandem/base/aligned_buffer.h"
 #include "tandem/index/ivf_index.h"
 
 namespace tandem::index {
+
+struct IvfIndex::Owned {
+  std::vector<float> query_map;
+  std::vector<float> centroids;
+  std::vector<float> steps;
+  std::vector<uint32_t> list_begin;
+  std::vector<uint32_t> tile_begin;
+  AlignedBuffer<uint8_t> codes;
+  std::vector<float> rows;
+  std::vector<int32_t> item_of;
+  std::vector<int32_t> place_of;
+};
 
 struct IvfIndex::Query {
   std::vector<float> coordinates;  // u [part], then what the spread of a list is worth
