@@ -109,7 +109,7 @@ void Scan::Prepare() {
     codes_[h] = static_cast<int8_t>(std::min(std::ceil(tail / scale_), 64.0));
   }
   code_error_ = std::sqrt(error);
-  offset_ = kCodeOffset * sum;
+  offset_ = math::kCodeOffset * sum;
 }
 
 // The least inner product with which an item may still be among the k best.

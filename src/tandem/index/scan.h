@@ -68,7 +68,7 @@ class Scan {
   double scale_ = 1;                 // of codes_
   double code_error_ = 0;            // |W' q' - what codes_ say|
   double norm_ = 0;                  // |W' q'|
-  double offset_ = 0;                // of sums of bytes: kCodeOffset times the sum of codes_
+  double offset_ = 0;                // of sums of bytes: math::kCodeOffset times the sum of codes_
   double shift_ = 0;                 // q' . m
   double slack_ = 0;                 // what rounding can do to a bound and a score
   double square_ = 0;                // |q|^2

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
-#include <numeric>
 #include <vector>
 
+#include "tandem/index/box_tree.h"
 #include "tandem/index/principal_axes.h"
 #include "tandem/math/matmul.h"
 
@@ -26,7 +27,6 @@ constexpr size_t kMostAxes = 127;
 constexpr double kTailShare = 0.03;
 
 constexpr size_t kSample = 8192;  // rows that the axes are found from
-constexpr size_t kChunk = 4096;   // rows in a product
 
 double SquaredNorm(std::span<const float> x) {
   double sum = 0;
@@ -39,54 +39,6 @@ float RoundUp(double x) {
   return static_cast<double>(nearest) < x
              ? std::nextafter(nearest, std::numeric_limits<float>::infinity())
              : nearest;
-}
-
-// What the tree splits by, and whose it is.
-struct Point {
-  std::array<float, 3> at;  // along two axes, norm of the rest
-  int32_t item;
-};
-
-// Half of the tiles of a range, whole blocks where there are some.
-size_t FirstHalf(size_t tiles) {
-  const size_t half = (tiles + 1) / 2;
-  if (tiles <= kBlockTiles) return half;
-  return (half + kBlockTiles - 1) / kBlockTiles * kBlockTiles;
-}
-
-// The side along which a sample of the points is spread most. Spread counts by `weights`: the mean
-// squares of all items, as queries are mostly long where items are.
-size_t WidestSide(std::span<const Point> points, const std::array<double, 3>& weights) {
-  const size_t step = std::max<size_t>(points.size() / 256, 1);
-  std::array<double, 3> sum = {};
-  std::array<double, 3> squares = {};
-  double count = 0;
-  for (size_t i = 0; i < points.size(); i += step, ++count) {
-    for (size_t side = 0; side < 3; ++side) {
-      const auto x = static_cast<double>(points[i].at[side]);
-      sum[side] += x;
-      squares[side] += x * x;
-    }
-  }
-  std::array<double, 3> spread = {};
-  for (size_t side = 0; side < 3; ++side) {
-    spread[side] = weights[side] * (squares[side] - sum[side] * sum[side] / count);
-  }
-  return static_cast<size_t>(std::max_element(spread.begin(), spread.end()) - spread.begin());
-}
-
-// Puts points in the order of a k-d tree whose leaves are tiles.
-void OrderByTree(std::span<Point> points, const std::array<double, 3>& weights) {
-  const size_t tiles = (points.size() + kTile - 1) / kTile;
-  if (tiles <= 1) return;
-  const size_t side = WidestSide(points, weights);
-  const size_t middle = FirstHalf(tiles) * kTile;
-  std::nth_element(points.begin(), points.begin() + static_cast<std::ptrdiff_t>(middle),
-                   points.end(), [side](const Point& a, const Point& b) {
-                     return a.at[side] != b.at[side] ? a.at[side] > b.at[side] : a.item < b.item;
-                   });
-  OrderByTree(points.first(middle), weights);
-  OrderByTree(points.subspan(middle), weights);
 }
 
 // Rows as bytes: the largest number is 127 steps. No scale is zero, so that codes are finite.
@@ -130,8 +82,7 @@ class Builder {
     ChooseAxes();
     Project();
     Order();
-    EncodeTiles();
-    CopyRows();
+    EncodeBlocks();
     data_.mean = storage_->mean;
     data_.axes = storage_->axes;
     data_.tiles = storage_->tiles;
@@ -157,10 +108,7 @@ class Builder {
     return std::sqrt(data_.metric == Metric::kL2 ? square + square * square / 4 : square);
   }
 
-  // x' of rows [begin, begin + count).
-  void Inner(size_t begin, size_t count, std::span<float> to) const {
-    for (size_t i = 0; i < count; ++i) InnerRow(begin + i, to.subspan(i * data_.inner()));
-  }
+  // x' of a row.
   void InnerRow(size_t i, std::span<float> to) const {
     const std::span<const float> row = Row(i);
     std::copy(row.begin(), row.end(), to.begin());
@@ -207,35 +155,43 @@ class Builder {
     return sample;
   }
 
-  // heads_ [n, h] = (x' - m) W', and the points of the tree.
+  // The points of the tree, and what the axes leave of each row.
   void Project() {
     const size_t inner = data_.inner();
     const size_t h = data_.axes_count;
-    heads_.resize(data_.n * h);
     rests_.resize(data_.n);
     points_.resize(data_.n);
-    std::vector<float> chunk(std::min(data_.n, kChunk) * inner);
+    chunk_.resize(std::min(data_.n, kBlockRows) * inner);
+    heads_.resize(std::min(data_.n, kBlockRows) * h);
     const double lost = RoundingOfSquares(inner, h);
-    for (size_t begin = 0; begin < data_.n; begin += kChunk) {
-      const size_t count = std::min(kChunk, data_.n - begin);
-      Inner(begin, count, chunk);
+    for (size_t begin = 0; begin < data_.n; begin += kBlockRows) {
+      const size_t count = std::min(kBlockRows, data_.n - begin);
       for (size_t i = 0; i < count; ++i) {
-        for (size_t j = 0; j < inner; ++j) chunk[i * inner + j] -= storage_->mean[j];
+        InnerRow(begin + i, std::span(chunk_).subspan(i * inner));
       }
-      const std::span<float> heads = std::span(heads_).subspan(begin * h, count * h);
-      if (storage_->axes.empty()) {
-        std::copy_n(chunk.begin(), heads.size(), heads.begin());
-      } else {
-        math::MatMul(math::Transpose::kNo, math::Transpose::kYes, 1,
-                     {chunk.data(), count, inner, inner}, {storage_->axes.data(), h, inner, inner},
-                     0, {heads.data(), count, h, h});
-      }
+      ProjectChunk(count);
       for (size_t i = 0; i < count; ++i) {
-        const double square = SquaredNorm(std::span(chunk).subspan(i * inner, inner));
+        const double square = SquaredNorm(std::span(chunk_).subspan(i * inner, inner));
         data_.largest_norm = std::max(data_.largest_norm, std::sqrt(square));
-        FillPoint(begin + i, heads.subspan(i * h, h), square, lost);
+        FillPoint(begin + i, std::span(heads_).subspan(i * h, h), square, lost);
       }
     }
+  }
+
+  // heads_ = (x' - m) W' of the first rows of chunk_, from which m is taken off.
+  void ProjectChunk(size_t count) {
+    const size_t inner = data_.inner();
+    const size_t h = data_.axes_count;
+    if (storage_->axes.empty()) {
+      std::copy_n(chunk_.begin(), count * inner, heads_.begin());
+      return;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      for (size_t j = 0; j < inner; ++j) chunk_[i * inner + j] -= storage_->mean[j];
+    }
+    math::MatMul(math::Transpose::kNo, math::Transpose::kYes, 1,
+                 {chunk_.data(), count, inner, inner}, {storage_->axes.data(), h, inner, inner}, 0,
+                 {heads_.data(), count, h, h});
   }
 
   void FillPoint(size_t i, std::span<const float> head, double square, double lost) {
@@ -251,14 +207,7 @@ class Builder {
   }
 
   void Order() {
-    std::array<double, 3> weights = {};
-    for (const Point& point : points_) {
-      for (size_t side = 0; side < 3; ++side) {
-        const auto x = static_cast<double>(point.at[side]);
-        weights[side] += x * x;
-      }
-    }
-    OrderByTree(points_, weights);
+    OrderByTree(points_);
     storage_->item_of.resize(data_.n);
     storage_->place_of.resize(data_.n);
     for (size_t place = 0; place < data_.n; ++place) {
@@ -266,106 +215,95 @@ class Builder {
       storage_->item_of[place] = item;
       storage_->place_of[static_cast<size_t>(item)] = static_cast<int32_t>(place);
     }
-    storage_->tile_boxes = BoxesOf(kTile, data_.tile_count());
-    storage_->block_boxes = BoxesOf(kBlockRows, data_.block_count());
+    storage_->tile_boxes = BoxesOf(points_, kTile);
+    storage_->block_boxes = BoxesOf(points_, kBlockRows);
   }
 
-  std::vector<float> BoxesOf(size_t size, size_t count) const {
-    std::vector<float> sides(Boxes::kSides * count);
-    for (size_t box = 0; box < count; ++box) {
-      const size_t begin = box * size;
-      for (size_t place = begin; place < std::min(begin + size, data_.n); ++place) {
-        const std::array<float, 3>& at = points_[place].at;
-        const bool is_first = place == begin;
-        for (size_t axis = 0; axis < 2; ++axis) {
-          float& low = sides[2 * axis * count + box];
-          float& high = sides[(2 * axis + 1) * count + box];
-          low = is_first ? at[axis] : std::min(low, at[axis]);
-          high = is_first ? at[axis] : std::max(high, at[axis]);
-        }
-        float& rest = sides[4 * count + box];
-        rest = is_first ? at[2] : std::max(rest, at[2]);
-      }
-    }
-    return sides;
-  }
-
-  void EncodeTiles() {
+  // Tiles and rows, block by block: the rows of a block are projected once more, which costs less
+  // than to keep what Project has found and to gather it.
+  void EncodeBlocks() {
     storage_->tiles.resize(data_.tile_count() * data_.tile_bytes(), 0);
     storage_->codes.resize(data_.tile_count());
-    for (size_t tile = 0; tile < data_.tile_count(); ++tile) EncodeTile(tile);
+    const size_t numbers = data_.n * data_.dimension;
+    if (data_.row_format == RowFormat::kInt8) {
+      storage_->row_codes.reserve(numbers);
+      storage_->row_scales.reserve(data_.n);
+    } else {
+      storage_->rows.reserve(numbers);
+    }
+    const size_t h = data_.axes_count;
+    for (size_t begin = 0; begin < data_.n; begin += kBlockRows) {
+      const std::span<const Point> points =
+          std::span(points_).subspan(begin, std::min(kBlockRows, data_.n - begin));
+      for (size_t i = 0; i < points.size(); ++i) {
+        const auto item = static_cast<size_t>(points[i].item);
+        InnerRow(item, std::span(chunk_).subspan(i * data_.inner()));
+        AppendRow(Row(item));
+      }
+      ProjectChunk(points.size());
+      for (size_t r = 0; r < points.size(); r += kTile) {
+        const size_t count = std::min(kTile, points.size() - r);
+        EncodeTile((begin + r) / kTile, points.subspan(r, count),
+                   std::span(heads_).subspan(r * h, count * h));
+      }
+    }
   }
 
-  void EncodeTile(size_t tile) {
+  void EncodeTile(size_t tile, std::span<const Point> points, std::span<const float> heads) {
     const size_t h = data_.axes_count;
-    const size_t begin = tile * kTile;
-    const size_t count = std::min(kTile, data_.n - begin);
     float largest = 0;
+    for (const float x : heads) largest = std::max(largest, std::abs(x));
     float largest_rest = 0;
-    for (size_t r = 0; r < count; ++r) {
-      const auto item = static_cast<size_t>(storage_->item_of[begin + r]);
-      for (size_t j = 0; j < h; ++j) {
-        largest = std::max(largest, std::abs(heads_[item * h + j]));
-      }
-      largest_rest = std::max(largest_rest, rests_[item]);
+    for (const Point& point : points) {
+      largest_rest = std::max(largest_rest, rests_[static_cast<size_t>(point.item)]);
     }
     // Codes of coordinates are within 127 of zero, of rests below 255; no scale is zero.
-    const double scale = std::max(
-        {static_cast<double>(largest) / 127, static_cast<double>(largest_rest) / 254, 0x1p-120});
-    TileCode& code = storage_->codes[tile];
-    code.scale = RoundUp(scale);
-    const auto step = static_cast<double>(code.scale);
+    const float step = RoundUp(std::max(
+        {static_cast<double>(largest) / 127, static_cast<double>(largest_rest) / 254, 0x1p-120}));
     uint8_t* const bytes = storage_->tiles.data() + tile * data_.tile_bytes();
-    double worst = 0;
-    double norm = 0;
-    for (size_t r = 0; r < count; ++r) {
-      const auto item = static_cast<size_t>(storage_->item_of[begin + r]);
-      double error = 0;
-      double square = 0;
-      for (size_t j = 0; j < h; ++j) {
-        const auto y = static_cast<double>(heads_[item * h + j]);
-        const double ratio = y / step;
-        const int whole = static_cast<int>(ratio + (ratio < 0 ? -0.5 : 0.5));
-        const double near = step * whole;
-        error += (y - near) * (y - near);
-        square += near * near;
-        bytes[j / kGroup * kTile * kGroup + r * kGroup + j % kGroup] =
-            static_cast<uint8_t>(whole + kCodeOffset);
+    std::vector<uint8_t>& row = row_bytes_;
+    row.assign(data_.groups * kGroup, 0);
+    float error = 0;
+    float norm = 0;
+    for (size_t r = 0; r < points.size(); ++r) {
+      const math::Quantised lost =
+          math::QuantiseRow(heads.subspan(r * h, h), step, std::span(row).first(h));
+      error = std::max(error, lost.squared_error);
+      norm = std::max(norm, lost.squared_norm);
+      if (h < row.size()) {
+        const float rest = rests_[static_cast<size_t>(points[r].item)];
+        row[h] = static_cast<uint8_t>(std::ceil(static_cast<double>(rest) / step));
       }
-      if (h < data_.groups * kGroup) {
-        bytes[h / kGroup * kTile * kGroup + r * kGroup + h % kGroup] =
-            static_cast<uint8_t>(std::ceil(static_cast<double>(rests_[item]) / step));
+      for (size_t group = 0; group < data_.groups; ++group) {
+        std::memcpy(bytes + (group * kTile + r) * kGroup, row.data() + group * kGroup, kGroup);
       }
-      worst = std::max(worst, error);
-      norm = std::max(norm, square);
     }
-    code.error = RoundUp(std::sqrt(worst));
-    code.norm = RoundUp(std::sqrt(norm));
+    // Sums of h squares in float, and the 2^-16 that each number may be off.
+    const double most = std::sqrt(static_cast<double>(h));
+    const double widened = 1 + static_cast<double>(h) * 0x1p-23;
+    storage_->codes[tile] = {
+        step, RoundUp(static_cast<double>(step) * (std::sqrt(error) * widened + most * 0x1p-16)),
+        RoundUp(static_cast<double>(step) * std::sqrt(norm) * widened)};
   }
 
-  void CopyRows() {
-    const size_t d = data_.dimension;
-    const bool as_bytes = data_.row_format == RowFormat::kInt8;
-    storage_->rows.reserve(as_bytes ? 0 : data_.n * d);
-    storage_->row_codes.reserve(as_bytes ? data_.n * d : 0);
-    for (const int32_t item : storage_->item_of) {
-      const std::span<const float> row = Row(static_cast<size_t>(item));
-      if (as_bytes) {
-        const float scale = ScaleOf(row);
-        storage_->row_scales.push_back(scale);
-        for (const float x : row) storage_->row_codes.push_back(CodeOf(x, scale));
-      } else {
-        storage_->rows.insert(storage_->rows.end(), row.begin(), row.end());
-      }
+  void AppendRow(std::span<const float> row) {
+    if (data_.row_format == RowFormat::kFloat) {
+      storage_->rows.insert(storage_->rows.end(), row.begin(), row.end());
+      return;
     }
+    const float scale = ScaleOf(row);
+    storage_->row_scales.push_back(scale);
+    for (const float x : row) storage_->row_codes.push_back(CodeOf(x, scale));
   }
 
   std::span<const float> rows_;
   std::shared_ptr<Storage> storage_;
   ScanData data_;
-  std::vector<float> heads_;
-  std::vector<float> rests_;
+  std::vector<float> chunk_;  // [kBlockRows, inner] x' of some rows, then x' - m
+  std::vector<float> heads_;  // [kBlockRows, h] and their parts along the axes
+  std::vector<float> rests_;  // [n] norms of what the axes leave
   std::vector<Point> points_;
+  std::vector<uint8_t> row_bytes_;
 };
 
 }  // namespace

@@ -27,10 +27,8 @@ namespace tandem::index {
 
 inline constexpr size_t kBlockTiles = 16;
 inline constexpr size_t kBlockRows = kBlockTiles * math::kTileRows;
-// What is added to a coordinate's code to make it unsigned.
-inline constexpr int kCodeOffset = 128;
 
-// How a tile's coordinates became bytes: y is near scale * (code - kCodeOffset).
+// How a tile's coordinates became bytes: y is near scale * (code - math::kCodeOffset).
 struct TileCode {
   float scale;
   float error;  // largest |y - what its bytes say|

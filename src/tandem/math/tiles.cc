@@ -11,10 +11,6 @@
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
-// Highway's target does not name the instructions that it is wanted for here.
-#if HWY_TARGET == HWY_AVX3_DL
-HWY_PUSH_ATTRIBUTES("avx512vnni")
-#endif
 namespace tandem::math {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -36,7 +32,9 @@ Sums Codes(const int8_t* query) { return _mm512_set1_epi32(FourCodes(query)); }
 Sums AddProducts(Sums sum, const uint8_t* rows, Sums codes) {
   const Sums bytes = _mm512_loadu_si512(rows);
 #if HWY_TARGET == HWY_AVX3_DL
-  return _mm512_dpbusd_epi32(sum, bytes, codes);
+  // Highway's target does not name the intrinsic's instruction set, so that it cannot be inlined.
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(codes));
+  return sum;
 #else
   const Sums pairs = _mm512_maddubs_epi16(bytes, codes);
   return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
@@ -122,11 +120,41 @@ void WeightedSumKernel(float a, const float* HWY_RESTRICT x, float b, const floa
   for (; i < n; ++i) out[i] = a * x[i] + b * y[i] + c * z[i];
 }
 
+// In steps, so that no square underflows. The quotient, at most 127, is off by two roundings.
+Quantised QuantiseRowKernel(const float* HWY_RESTRICT x, float step, uint8_t* HWY_RESTRICT codes,
+                            size_t n) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::Rebind<uint8_t, decltype(d)> d8;
+  const size_t lanes = hn::Lanes(d);
+  const auto inverse = hn::Set(d, 1 / step);
+  auto error = hn::Zero(d);
+  auto norm = hn::Zero(d);
+  HWY_ALIGN float last[HWY_MAX_BYTES / sizeof(float)] = {};
+  HWY_ALIGN uint8_t last_codes[HWY_MAX_BYTES] = {};
+  for (size_t i = 0; i < n; i += lanes) {
+    const bool is_whole = i + lanes <= n;
+    if (!is_whole) std::memcpy(last, x + i, (n - i) * sizeof(float));
+    const auto value = is_whole ? hn::LoadU(d, x + i) : hn::Load(d, last);
+    const auto steps = hn::Mul(value, inverse);
+    const auto code = hn::NearestInt(steps);
+    const auto whole = hn::ConvertTo(d, code);
+    const auto left = hn::Sub(steps, whole);
+    error = hn::MulAdd(left, left, error);
+    norm = hn::MulAdd(whole, whole, norm);
+    const auto bytes = hn::DemoteTo(d8, hn::Add(code, hn::Set(di, kCodeOffset)));
+    if (is_whole) {
+      hn::StoreU(bytes, d8, codes + i);
+    } else {
+      hn::StoreU(bytes, d8, last_codes);
+      std::memcpy(codes + i, last_codes, n - i);
+    }
+  }
+  return {hn::GetLane(hn::SumOfLanes(d, error)), hn::GetLane(hn::SumOfLanes(d, norm))};
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace tandem::math
-#if HWY_TARGET == HWY_AVX3_DL
-HWY_POP_ATTRIBUTES
-#endif
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
@@ -134,6 +162,7 @@ namespace tandem::math {
 
 HWY_EXPORT(TileRowsAtLeastKernel);
 HWY_EXPORT(WeightedSumKernel);
+HWY_EXPORT(QuantiseRowKernel);
 
 uint64_t TileRowsAtLeast(std::span<const int8_t> query, const uint8_t* tile, int32_t threshold) {
   return HWY_DYNAMIC_DISPATCH(TileRowsAtLeastKernel)(query.data(), query.size() / kTileGroup, tile,
@@ -143,6 +172,10 @@ uint64_t TileRowsAtLeast(std::span<const int8_t> query, const uint8_t* tile, int
 void WeightedSum(float a, const float* x, float b, const float* y, float c, const float* z,
                  std::span<float> out) {
   HWY_DYNAMIC_DISPATCH(WeightedSumKernel)(a, x, b, y, c, z, out.data(), out.size());
+}
+
+Quantised QuantiseRow(std::span<const float> x, float step, std::span<uint8_t> codes) {
+  return HWY_DYNAMIC_DISPATCH(QuantiseRowKernel)(x.data(), step, codes.data(), x.size());
 }
 
 }  // namespace tandem::math

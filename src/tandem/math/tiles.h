@@ -25,4 +25,14 @@ uint64_t TileRowsAtLeast(std::span<const int8_t> query, const uint8_t* tile, int
 void WeightedSum(float a, const float* x, float b, const float* y, float c, const float* z,
                  std::span<float> out);
 
+// codes_j = x_j / step to the nearest integer + kCodeOffset, for |x_j| at most 127 step and step
+// at least 2^-120, and what that loses, in steps: the squared norms of x / step - code, each number
+// of it within 2^-16, and of the codes.
+inline constexpr int kCodeOffset = 128;
+struct Quantised {
+  float squared_error;
+  float squared_norm;
+};
+Quantised QuantiseRow(std::span<const float> x, float step, std::span<uint8_t> codes);
+
 }  // namespace tandem::math

@@ -4,6 +4,7 @@
 #include <hwy/targets.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "tandem/base/rng.h"
@@ -87,6 +88,35 @@ TEST(Tiles, WeightedSumAddsThreeArrays) {
       }
       WeightedSum(0.5F, x.data(), -2, y.data(), 3, z.data(), out);
       for (size_t i = 0; i < n; ++i) EXPECT_EQ(out[i], x[i] / 2 - 2 * y[i] + 3 * z[i]);
+    }
+  });
+}
+
+TEST(Tiles, QuantiseRowRoundsToTheNearestStepAndSaysWhatThatLoses) {
+  OnEveryTarget([] {
+    Rng rng(3);
+    for (size_t n = 1; n <= 70; ++n) {
+      // From the least step to steps whose squares overflow.
+      const float step =
+          std::ldexp(1 + rng.UniformFloat(), static_cast<int>(rng.UniformInt(220)) - 120);
+      std::vector<float> x(n);
+      for (float& value : x) value = step * 127 * (2 * rng.UniformFloat() - 1);
+      std::vector<uint8_t> codes(n + 1, 7);
+      const Quantised lost = QuantiseRow(x, step, std::span(codes).first(n));
+      EXPECT_EQ(codes[n], 7);
+      double error = 0;
+      double norm = 0;
+      for (size_t i = 0; i < n; ++i) {
+        const double steps = static_cast<double>(x[i]) / static_cast<double>(step);
+        const double code = static_cast<double>(codes[i]) - kCodeOffset;
+        EXPECT_NEAR(steps, code, 0.5 + 0x1p-16) << n << " " << i;
+        error += (steps - code) * (steps - code);
+        norm += code * code;
+      }
+      // |sqrt(a) - sqrt(b)| for vectors whose numbers differ by 2^-16 at most.
+      EXPECT_NEAR(std::sqrt(lost.squared_error), std::sqrt(error),
+                  std::sqrt(static_cast<double>(n)) * 0x1p-16 + 1e-6 * std::sqrt(error));
+      EXPECT_NEAR(lost.squared_norm, norm, 1e-5 * norm);
     }
   });
 }
