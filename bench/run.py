@@ -5,13 +5,14 @@ import sys
 
 import evaluate
 import harness
+import index
 import serve
 import start
 import step
 import train_movielens
 import train_parity
 
-SCENARIOS = {m.NAME: m for m in (train_parity, train_movielens, evaluate, step, start, serve)}
+SCENARIOS = {m.NAME: m for m in (train_parity, train_movielens, evaluate, step, start, serve, index)}
 
 
 def parse(arguments):
@@ -27,6 +28,7 @@ def parse(arguments):
                         help="scripts of the programs to compare with (TANDEM_PEERS)")
     parser.add_argument("--peers-python", default=os.environ.get("TANDEM_PEERS_PYTHON"), metavar="PYTHON",
                         help="the Python of their environment (TANDEM_PEERS_PYTHON)")
+    index.add_options(parser)
     options = parser.parse_args(arguments)
     for name in ("data", "peers", "peers_python"):
         setattr(options, name, getattr(options, name) or None)  # an empty setting is none
