@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tandem/base/env.h"
+#include "tandem/cli/index_flags.h"
 #include "tandem/cli/verbs.h"
 #include "tandem/cli/version.h"
 
@@ -29,7 +30,11 @@ std::string BothSpellings(const std::string& flag) {
 
 class Program {
  public:
-  Program(Env& env, std::ostream& out) : env_(env), out_(out), app_(kAbout, "tandem") {
+  Program(Env& env, std::ostream& out)
+      : env_(env),
+        out_(out),
+        app_(kAbout, "tandem"),
+        index_(app_, env, out, [this](Verb verb) { verb_ = std::move(verb); }) {
     app_.set_version_flag("--version", std::string("tandem ") + kVersion);
     app_.require_subcommand(1);
     AddTrain();
@@ -187,6 +192,7 @@ class Program {
   std::ostream& out_;
   CLI::App app_;
   Verb verb_;
+  IndexFlags index_;
   TrainOptions train_;
   EvaluateOptions evaluate_;
   RecommendOptions recommend_;

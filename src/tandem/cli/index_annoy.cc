@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <optional>
+
+#include "tandem/base/parallel.h"
+#include "tandem/cli/index_input.h"
+#include "tandem/cli/index_verbs.h"
+#include "tandem/index/annoy/annoy_file.h"
+#include "tandem/index/annoy/annoy_writer.h"
+#include "tandem/index/exact_index.h"
+
+namespace tandem::cli {
+namespace {
+
+namespace annoy = index::annoy;
+
+annoy::AnnoyMetric AnnoyMetricOf(index::Metric metric) {
+  switch (metric) {
+    case index::Metric::kDot:
+      return annoy::AnnoyMetric::kDot;
+    case index::Metric::kCosine:
+      return annoy::AnnoyMetric::kAngular;
+    case index::Metric::kL2:
+      break;
+  }
+  return annoy::AnnoyMetric::kEuclidean;
+}
+
+Result<index::Metric> MetricOf(annoy::AnnoyMetric metric, const std::string& path) {
+  switch (metric) {
+    case annoy::AnnoyMetric::kDot:
+      return index::Metric::kDot;
+    case annoy::AnnoyMetric::kAngular:
+      return index::Metric::kCosine;
+    case annoy::AnnoyMetric::kEuclidean:
+      return index::Metric::kL2;
+    case annoy::AnnoyMetric::kManhattan:
+    case annoy::AnnoyMetric::kHamming:
+      break;
+  }
+  return InvalidArgumentError(path, ": is of the metric ", annoy::AnnoyMetricName(metric),
+                              "; an index is made from dot, angular (cosine) or euclidean (l2)");
+}
+
+size_t Threads(int threads) {
+  return threads > 0 ? static_cast<size_t>(threads) : AvailableProcessors();
+}
+
+// Row numbers where the ids of the file are these, else the ids as text.
+Result<index::IdMap> IdsOf(const annoy::Items& items) {
+  const auto n = static_cast<int64_t>(items.ids.size());
+  // Ascending from 0 on: without holes the last one says so.
+  if (items.ids.empty() || items.ids.back() == n - 1) return index::IdMap::Identity(n);
+  std::vector<std::string> text;
+  text.reserve(items.ids.size());
+  for (const int32_t id : items.ids) text.push_back(std::to_string(id));
+  return index::IdMap::Build(std::vector<std::string_view>(text.begin(), text.end()));
+}
+
+}  // namespace
+
+Status IndexExportAnnoy(Env& env, const IndexExportAnnoyOptions& options, std::ostream& out) {
+  TANDEM_ASSIGN_OR_RETURN(const index::IndexFile index, index::OpenIndexFile(env, options.index));
+  const auto d = static_cast<size_t>(index.index->dimension());
+  std::vector<float> rows(static_cast<size_t>(index.index->size()) * d);
+  for (int32_t row = 0; row < index.index->size(); ++row) {
+    index.index->CopyVector(row, std::span(rows).subspan(static_cast<size_t>(row) * d, d));
+  }
+  annoy::BuildOptions build;
+  build.metric = AnnoyMetricOf(index.metric);
+  build.trees = options.trees;
+  build.seed = options.seed;
+  Workers workers(Threads(options.threads));
+  const auto bytes =
+      annoy::BuildAnnoyFile(rows, index.index->dimension(), /*ids=*/{}, build, &workers);
+  if (!bytes.ok()) return bytes.status().WithContext(options.index);
+  TANDEM_RETURN_IF_ERROR(WriteFileAtomically(env, options.out, *bytes));
+  out << options.out << ": " << annoy::AnnoyMetricName(build.metric) << " of dimension " << d
+      << ", " << index.index->size() << " items, " << options.trees << " trees";
+  if (!index.ids.is_identity()) out << "; its ids are row numbers";
+  out << '\n';
+  return {};
+}
+
+Status IndexImportAnnoy(Env& env, const IndexImportAnnoyOptions& options, std::ostream& out) {
+  annoy::AnnoyFileOptions known;
+  known.dimension = options.dimension;
+  if (!options.metric.empty()) {
+    TANDEM_ASSIGN_OR_RETURN(known.metric, annoy::ParseAnnoyMetric(options.metric));
+  }
+  TANDEM_ASSIGN_OR_RETURN(const auto file, annoy::AnnoyFile::Open(env, options.annoy, known));
+  index::ExactOptions exact;
+  TANDEM_ASSIGN_OR_RETURN(exact.metric, MetricOf(file->layout().metric, options.annoy));
+  const annoy::Items items = file->CopyItems();
+  const auto n = static_cast<int64_t>(items.ids.size());
+  TANDEM_ASSIGN_OR_RETURN(const index::IdMap ids, IdsOf(items));
+  const auto index = index::ExactIndex::Create(items.rows, n, items.dimension, exact);
+  if (!index.ok()) return index.status().WithContext(options.annoy);
+  TANDEM_RETURN_IF_ERROR(
+      index::WriteIndexFile(env, options.out, **index, ids, index::AttributeTable(n)));
+  out << options.out << ": " << file->Describe() << "; " << n << " vectors, "
+      << index::MetricName(exact.metric) << '\n';
+  return {};
+}
+
+Status IndexRepairAnnoy(Env& env, const IndexRepairAnnoyOptions& options, std::ostream& out) {
+  Workers workers(Threads(options.threads));
+  TANDEM_RETURN_IF_ERROR(annoy::RepairDotFile(env, options.in, options.out, options.dimension,
+                                              options.seed, &workers));
+  out << options.out << ": the items of " << options.in << " in new trees\n";
+  return {};
+}
+
+}  // namespace tandem::cli

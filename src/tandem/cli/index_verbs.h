@@ -1,0 +1,100 @@
+// The verbs of `tandem index`: a vector index as a tool of its own. Each takes its parsed options
+// and answers a Status, as those of verbs.h do.
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+
+#include "tandem/base/env.h"
+#include "tandem/base/status.h"
+
+namespace tandem::cli {
+
+struct IndexBuildOptions {
+  std::string vectors;    // .npy, .safetensors, or raw float32
+  std::string out;        // the index
+  int64_t dimension = 0;  // of raw vectors; of others, what is expected. 0: not told
+  std::string tensor;     // its name in a .safetensors file; empty: the only one that fits
+  std::string metric = "dot";
+  std::string rows = "float";  // how rows are kept: "float", or "int8" at a third of the memory
+  std::string ids;             // a line for each vector; empty: row numbers are the ids
+  std::string attributes;      // a table with a line for each vector, or with a column "id"
+};
+Status IndexBuild(Env& env, const IndexBuildOptions& options, std::ostream& out);
+
+// Which items a search may find.
+struct IndexRestriction {
+  std::string exclude;  // a file: a line of ids for each query
+  std::string filter;   // an expression over the attributes
+};
+
+struct IndexSearchOptions {
+  std::string index;
+  std::string queries;  // as the vectors of a build
+  std::string tensor;
+  int64_t k = 10;
+  IndexRestriction restriction;
+  std::string out;     // .npy of row numbers, or lines of ids; empty: lines on the terminal
+  std::string scores;  // .npy
+  int threads = 0;     // 0: all that this process may use
+};
+Status IndexSearch(Env& env, const IndexSearchOptions& options, std::ostream& out);
+
+struct IndexInfoOptions {
+  std::string index;
+  bool verify = false;  // read every byte
+  bool json = false;
+};
+Status IndexInfo(Env& env, const IndexInfoOptions& options, std::ostream& out);
+
+struct IndexBenchOptions {
+  std::string index;
+  std::string queries;
+  std::string tensor;
+  int64_t k = 10;
+  IndexRestriction restriction;
+  double seconds = 2;  // of CPU time, at least, for all passes of a kind
+  bool json = false;
+};
+Status IndexBench(Env& env, const IndexBenchOptions& options, std::ostream& out);
+
+struct IndexItemOptions {
+  std::string index;
+  std::string id;
+  int64_t k = 10;
+  std::string filter;
+};
+// The vector of an item, its numbers on one line.
+Status IndexGet(Env& env, const IndexItemOptions& options, std::ostream& out);
+// The items nearest to an item, itself left out: id<TAB>score lines.
+Status IndexNeighbors(Env& env, const IndexItemOptions& options, std::ostream& out);
+
+// Files of Annoy, read by its released package (index/annoy).
+struct IndexExportAnnoyOptions {
+  std::string index;  // dot, cosine and l2 become Annoy's dot, angular and euclidean
+  std::string out;
+  int64_t trees = 10;
+  uint64_t seed = 42;
+  int threads = 0;  // 0: all that this process may use; the file is the same with any
+};
+Status IndexExportAnnoy(Env& env, const IndexExportAnnoyOptions& options, std::ostream& out);
+
+struct IndexImportAnnoyOptions {
+  std::string annoy;
+  std::string out;
+  int64_t dimension = 0;  // 0: found out
+  std::string metric;     // Annoy's name of it; empty: found out
+};
+Status IndexImportAnnoy(Env& env, const IndexImportAnnoyOptions& options, std::ostream& out);
+
+struct IndexRepairAnnoyOptions {
+  std::string in;  // of dot
+  std::string out;
+  int64_t dimension = 0;  // 0: found out
+  uint64_t seed = 42;
+  int threads = 0;
+};
+Status IndexRepairAnnoy(Env& env, const IndexRepairAnnoyOptions& options, std::ostream& out);
+
+}  // namespace tandem::cli

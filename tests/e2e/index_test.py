@@ -1,0 +1,271 @@
+"""`tandem index`: built, searched and measured from outside, with numpy's sort as the reference; one clear line for bad input."""
+import json
+import unittest
+
+import numpy as np
+
+from harness import TestCase, edit_byte, run
+
+N, D, Q, K = 500, 24, 30, 10
+
+
+def scores_of(metric, rows, queries):
+    rows, queries = rows.astype(np.float64), queries.astype(np.float64)
+    if metric == "l2":
+        return -((queries[:, None, :] - rows[None, :, :]) ** 2).sum(2)
+    dots = queries @ rows.T
+    if metric == "cosine":
+        dots /= np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(rows, axis=1)[None, :]
+    return dots
+
+
+def ranking(scores, k):
+    """The k best rows of each query, ties by smaller row; -1 where a score is -inf."""
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return np.where(np.isfinite(np.take_along_axis(scores, order, 1)), order, -1)
+
+
+class IndexTest(TestCase):
+    def setUp(self):
+        super().setUp()
+        rng = np.random.default_rng(5)
+        self.rows = rng.standard_normal((N, D)).astype(np.float32)
+        self.queries = rng.standard_normal((Q, D)).astype(np.float32)
+        np.save(self.folder / "rows.npy", self.rows)
+        np.save(self.folder / "queries.npy", self.queries)
+        self.index = self.folder / "i.index"
+
+    def succeeds(self, *arguments):
+        code, out, said = run("index", *arguments)
+        self.assertEqual((code, said), (0, []))
+        return out
+
+    def build(self, *arguments, vectors="rows.npy"):
+        return self.succeeds("build", self.folder / vectors, "--out", self.index, *arguments)
+
+    def search(self, *arguments, k=K):
+        out = self.folder / "ids.npy"
+        self.succeeds("search", self.index, "--queries", self.folder / "queries.npy", "-k", k, "--out", out, *arguments)
+        return np.load(out)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def test_finds_the_best_rows_of_every_metric_with_their_scores(self):
+        for metric in ("dot", "cosine", "l2"):
+            with self.subTest(metric):
+                self.build("--metric", metric)
+                found = self.search("--scores", self.folder / "scores.npy")
+                self.assertEqual((found.dtype, found.shape), (np.int64, (Q, K)))
+                truth = scores_of(metric, self.rows, self.queries)
+                np.testing.assert_array_equal(found, ranking(truth, K))
+                scores = np.load(self.folder / "scores.npy")
+                self.assertEqual((scores.dtype, scores.shape), (np.float32, (Q, K)))
+                np.testing.assert_allclose(scores, np.take_along_axis(truth, found, 1), rtol=1e-4, atol=1e-4)
+
+    def test_reads_npy_safetensors_and_raw_vectors_alike(self):
+        self.build()
+        want = self.search()
+        self.rows.tofile(self.folder / "rows.f32")
+        self.build("--dimension", D, vectors="rows.f32")
+        np.testing.assert_array_equal(self.search(), want)
+        data = self.rows.tobytes()
+        header = json.dumps({"item": {"dtype": "F32", "shape": [N, D], "data_offsets": [0, len(data)]}}).encode()
+        header += b" " * (-len(header) % 8)
+        (self.folder / "rows.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + data)
+        for arguments in ((), ("--tensor", "item")):
+            self.build(*arguments, vectors="rows.safetensors")
+            np.testing.assert_array_equal(self.search(), want)
+        self.assert_fails(run("index", "build", self.folder / "rows.safetensors", "--tensor", "user", "--out", self.index),
+                          "no tensor 'user'", "item F32 [500, 24]")
+        self.assert_fails(run("index", "build", self.folder / "rows.f32", "--out", self.index), "rows.f32", "--dimension")
+        self.assert_fails(run("index", "build", self.folder / "rows.f32", "--dimension", 7, "--out", self.index),
+                          "dimension 7", "28 bytes", N * D * 4)
+
+    def test_leaves_out_what_each_query_excludes(self):
+        self.build()
+        rng = np.random.default_rng(6)
+        lists = [rng.choice(N, rng.integers(0, 300), replace=False) for _ in range(Q)]
+        lists[3] = np.array([], int)
+        scores = scores_of("dot", self.rows, self.queries)
+        for query, rows in enumerate(lists):
+            scores[query, rows] = -np.inf
+        lists[4] = np.append(lists[4], [N, 10 * N, -1])  # of no row
+        path = self.write("lists.txt", "".join(" ".join(map(str, rows)) + "\n" for rows in lists))
+        np.testing.assert_array_equal(self.search("--exclude", path), ranking(scores, K))
+        self.assert_fails(run("index", "search", self.index, "--queries", self.folder / "queries.npy", "--exclude",
+                              self.write("short.txt", "1 2\n")), "short.txt", f"each of {Q} queries, got 1")
+        self.assert_fails(run("index", "search", self.index, "--queries", self.folder / "queries.npy", "--exclude",
+                              self.write("words.txt", "\n" * 4 + "1 two 3\n" + "\n" * (Q - 5))), "words.txt:5", "'two'")
+
+    def test_where_fewer_than_k_are_left_the_rest_is_minus_one(self):
+        self.build()
+        keep = [7, 3, 90]
+        drop = " ".join(str(row) for row in range(N) if row not in keep) + "\n"
+        found = self.search("--exclude", self.write("lists.txt", drop * Q))
+        scores = scores_of("dot", self.rows, self.queries)
+        scores[:, [row for row in range(N) if row not in keep]] = -np.inf
+        np.testing.assert_array_equal(found, ranking(scores, K))
+        self.assertTrue((found[:, 3:] == -1).all())
+        found = self.search(k=N + 20)
+        self.assertTrue((found[:, N:] == -1).all())
+        np.testing.assert_array_equal(found[:, :N], ranking(scores_of("dot", self.rows, self.queries), N))
+
+    def test_filters_by_attributes(self):
+        rng = np.random.default_rng(8)
+        genres, years = rng.choice(["Comedy", "Drama", "War"], N), rng.integers(1950, 2020, N)
+        table = self.write("items.tsv", "genre\tyear\n" + "".join(f"{g}\t{y}\n" for g, y in zip(genres, years)))
+        self.build("--attributes", table)
+        scores = scores_of("dot", self.rows, self.queries)
+        scores[:, ~((genres == "Comedy") & (years >= 1990))] = -np.inf
+        np.testing.assert_array_equal(self.search("--filter", "genre = Comedy AND year >= 1990"), ranking(scores, K))
+        self.assert_fails(run("index", "search", self.index, "--queries", self.folder / "queries.npy", "--filter",
+                              "gender = Comedy"), "gender", "genre", "year")
+        self.assert_fails(run("index", "search", self.index, "--queries", self.folder / "queries.npy", "--filter",
+                              "genre = "), "--filter", "byte")
+
+    def test_ids_may_be_any_strings(self):
+        names = [f"item {row} é" for row in range(N)]
+        self.build("--ids", self.write("ids.txt", "\n".join(names)))
+        rows = self.search()  # an .npy has row numbers
+        np.testing.assert_array_equal(rows, ranking(scores_of("dot", self.rows, self.queries), K))
+        self.succeeds("search", self.index, "--queries", self.folder / "queries.npy", "--out", self.folder / "ids.tsv")
+        lines = (self.folder / "ids.tsv").read_text().splitlines()
+        self.assertEqual([line.split("\t") for line in lines], [[names[row] for row in line] for line in rows])
+        out = self.succeeds("get", self.index, "--id", names[4])
+        np.testing.assert_array_equal(np.array(out.split(), np.float32), self.rows[4])
+        out = self.succeeds("neighbors", self.index, "--id", names[4], "-k", 3)
+        scores = scores_of("dot", self.rows, self.rows[4:5])
+        scores[0, 4] = -np.inf
+        self.assertEqual([line.split("\t")[0] for line in out.splitlines()], [names[row] for row in ranking(scores, 3)[0]])
+        for verb in ("get", "neighbors"):
+            self.assert_fails(run("index", verb, self.index, "--id", "nobody"), self.index, "'nobody'")
+        for text, words in (("a\n" * N, ("'a' occurs twice", "0", "1")), ("a\nb\n", (f"each of {N} vectors, got 2",)),
+                            ("\n".join(names[:5] + [""] + names[6:]), ("ids.txt:6", "empty"))):
+            self.assert_fails(run("index", "build", self.folder / "rows.npy", "--out", self.index, "--ids",
+                                  self.write("ids.txt", text)), "ids.txt", *words)
+
+    def test_attributes_may_name_their_items(self):
+        names = [f"m{row}" for row in range(N)]
+        table = self.write("items.tsv", "id\tgenre\n" + "".join(f"{name}\t{'AB'[row % 2]}\n" for row, name in
+                                                                reversed(list(enumerate(names)))))
+        self.build("--ids", self.write("ids.txt", "\n".join(names)), "--attributes", table)
+        found = self.search("--filter", "genre = B")
+        self.assertTrue((found % 2 == 1).all())
+
+    def test_bench_tells_time_recall_and_kernel(self):
+        self.build()
+        told = json.loads(self.succeeds("bench", self.index, "--queries", self.folder / "queries.npy", "-k", K, "--json",
+                                        "--seconds", 0.05))
+        self.assertEqual((told["recall"], told["batch_recall"], told["k"], told["items"]), (1.0, 1.0, K, N))
+        self.assertGreater(told["us_cpu"], 0)
+        self.assertGreater(told["batch_us_cpu"], 0)
+        self.assertRegex(told["kernel"], "^[a-z0-9_]+$")
+
+    def test_info_tells_what_is_inside(self):
+        self.build("--metric", "cosine")
+        told = json.loads(self.succeeds("info", self.index, "--json", "--verify"))
+        self.assertEqual((told["engine"], told["exact"], told["metric"], told["items"], told["dimension"]),
+                         ("exact", True, "cosine", N, D))
+        self.assertEqual(told["bytes"], self.index.stat().st_size)
+        self.assertIn("cosine", self.succeeds("info", self.index))
+
+    def test_rows_of_bytes_take_a_third_of_the_memory(self):
+        self.build()
+        floats = self.index.stat().st_size
+        exact = self.search()
+        self.build("--rows", "int8")
+        self.assertLess(self.index.stat().st_size, 0.6 * floats)  # of few rows the rest of the file is a part, too
+        told = json.loads(self.succeeds("info", self.index, "--json"))
+        self.assertEqual((told["exact"], told["items"]), (False, N))
+        self.assertGreater(np.mean([len(set(a) & set(b)) for a, b in zip(self.search(), exact)]), 0.9 * K)
+        self.assert_fails(run("index", "build", self.folder / "rows.npy", "--out", self.index, "--rows", "int4"),
+                          "int4", "float or int8")
+
+    def test_annoy_files_go_out_come_in_and_are_repaired(self):
+        annoy, repaired = self.folder / "i.ann", self.folder / "repaired.ann"
+        for metric in ("dot", "cosine", "l2"):
+            with self.subTest(metric):
+                self.build("--metric", metric)
+                want = self.search()
+                self.succeeds("export-annoy", self.index, "--trees", 10, "--out", annoy)
+                first = annoy.read_bytes()
+                self.succeeds("export-annoy", self.index, "--trees", 10, "--out", annoy, "--threads", 1)
+                self.assertEqual(annoy.read_bytes(), first)
+                self.index.unlink()
+                told = () if metric != "l2" else ("--metric", "euclidean")  # manhattan fits, too
+                self.succeeds("import-annoy", annoy, "--dimension", D, "--out", self.index, *told)
+                np.testing.assert_array_equal(self.search(), want)
+                self.assertIn(metric, self.succeeds("info", self.index))
+                if metric == "dot":
+                    self.succeeds("repair-annoy", annoy, repaired)
+                    self.succeeds("import-annoy", repaired, "--out", self.index)
+                    np.testing.assert_array_equal(self.search(), want)
+                else:
+                    self.assert_fails(run("index", "repair-annoy", annoy, repaired, "--dimension", D), "dot")
+                self.assert_fails(run("index", "import-annoy", annoy, "--dimension", D + 2, "--out", self.index), "i.ann")
+        self.assert_fails(run("index", "import-annoy", self.folder / "rows.npy", "--out", self.index), "rows.npy")
+        self.assert_fails(run("index", "export-annoy", self.index, "--out", self.folder / "no" / "i.ann"), "no/i.ann")
+
+    def test_bad_vectors_are_told_with_their_row(self):
+        for name, at, value in (("nan", (7, 3), np.nan), ("infinite", (0, 0), -np.inf)):
+            with self.subTest(name):
+                bad = self.rows.copy()
+                bad[at] = value
+                np.save(self.folder / "bad.npy", bad)
+                self.assert_fails(run("index", "build", self.folder / "bad.npy", "--out", self.index),
+                                  "bad.npy", f"row {at[0]}", "finite")
+        for array, words in ((self.rows.astype(np.float64), ("<f4", "<f8")), (self.rows[0], ("[n, d]", "[24]")),
+                             (np.asfortranarray(self.rows), ("C order",))):
+            np.save(self.folder / "bad.npy", array)
+            self.assert_fails(run("index", "build", self.folder / "bad.npy", "--out", self.index), "bad.npy", *words)
+        whole = (self.folder / "rows.npy").read_bytes()
+        (self.folder / "bad.npy").write_bytes(whole[:-5])
+        self.assert_fails(run("index", "build", self.folder / "bad.npy", "--out", self.index), "bad.npy", "shape")
+        self.assert_fails(run("index", "build", self.folder / "none.npy", "--out", self.index), "none.npy", "No such file")
+        self.assert_fails(run("index", "build", self.folder / "rows.npy", "--out", self.index, "--dimension", 9),
+                          "rows.npy", "dimension 9", "got 24")
+        self.assert_fails(run("index", "build", self.folder / "rows.npy", "--out", self.index, "--metric", "dit"),
+                          "dit", "dot, cosine or l2")
+        self.assertFalse(self.index.exists())
+
+    def test_bad_queries_are_told(self):
+        self.build()
+        bad = self.queries.copy()
+        bad[2, 5] = np.nan
+        for name, array, words in (("nan", bad, ("row 2", "number 5")), ("dimension", self.queries[:, :-1], ("24", "23"))):
+            with self.subTest(name):
+                np.save(self.folder / "bad.npy", array)
+                self.assert_fails(run("index", "search", self.index, "--queries", self.folder / "bad.npy"), "bad.npy", *words)
+        for k in (0, -1, "ten"):
+            code, _, _ = run("index", "search", self.index, "--queries", self.folder / "queries.npy", "-k", k)
+            self.assertEqual(code, 2)
+
+    def test_what_is_no_index_is_told(self):
+        self.build()
+        queries = self.folder / "queries.npy"
+        self.assert_fails(run("index", "search", queries, "--queries", queries), "queries.npy", "not an index of Tandem")
+        self.assert_fails(run("index", "info", self.folder), self.folder)
+        self.assert_fails(run("index", "info", self.folder / "none"), "none", "No such file")
+        data = self.index.read_bytes()
+        for size in (0, 10, 64, 200, len(data) // 2, len(data) - 1):
+            self.index.write_bytes(data[:size])
+            self.assert_fails(run("index", "search", self.index, "--queries", queries), "i.index")
+        self.index.write_bytes(data)
+        edit_byte(self.index, len(data) // 2)
+        self.assert_fails(run("index", "info", self.index), "i.index", "section", "checksum")
+
+    def test_a_failed_build_leaves_the_old_index(self):
+        self.build()
+        before = self.index.read_bytes()
+        self.assert_fails(run("index", "build", self.folder / "none.npy", "--out", self.index), "none.npy")
+        self.assert_fails(run("index", "build", self.folder / "rows.npy", "--out", self.folder / "no" / "i.index"), "no/i.index")
+        self.assert_fails(run("index", "build", self.folder / "rows.npy", "--out", self.folder), self.folder)
+        self.assertEqual(self.index.read_bytes(), before)
+        self.assertEqual(list(self.folder.glob("*.tmp")), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
