@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kListBins = 1024;
 constexpr size_t kScoreBins = 4096;
 constexpr size_t kChunk = 4;           // rows that are scored while the next ones are on their way
-constexpr size_t kBegun = 512;         // bytes of the next list that are on their way to the cache
+constexpr size_t kBegun = 2;           // tiles of the next list that are on their way to the cache
 constexpr size_t kSampledWords = 512;  // of a filter
 constexpr float kMiddle = 7.5F;        // of the codes 0..15
 constexpr double kRowsOfDepth = 3;
@@ -188,7 +188,7 @@ void IvfIndex::Collect(const Query& query, size_t lists, size_t candidates, size
     const size_t tiles = tile_begin_[list + 1] - tile_begin_[list];
     if (i + 1 < lists_) {
       const auto next = static_cast<size_t>(scratch.order[i + 1]);
-      Prefetch(codes_.data() + tile_begin_[next] * tile_bytes, kBegun);
+      Prefetch(codes_.data() + tile_begin_[next] * tile_bytes, kBegun * tile_bytes);
     }
     const float multiplier = query.unit * steps_[list];
     const float base = centre(list) - kMiddle * query.factor_sum * multiplier;

@@ -6,6 +6,7 @@
 #define HWY_TARGET_INCLUDE "tandem/math/nibbles.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -79,12 +80,12 @@ Sum MultiplyAdd(Word word, const Factors& factors, Sum sum) {
 #endif
 }
 
-// Appends the rows of `kTiles` tiles side by side.
+// Appends the rows of `kTiles` tiles side by side; as many tiles `ahead` bytes later come next.
 template <size_t kTiles>
 HWY_INLINE size_t ScanTiles(const int8_t* HWY_RESTRICT query, size_t width,
-                            const uint8_t* HWY_RESTRICT tiles, int16_t threshold, size_t first_row,
-                            int32_t* HWY_RESTRICT places, int16_t* HWY_RESTRICT sums,
-                            size_t found) {
+                            const uint8_t* HWY_RESTRICT tiles, size_t ahead, int16_t threshold,
+                            size_t first_row, int32_t* HWY_RESTRICT places,
+                            int16_t* HWY_RESTRICT sums, size_t found) {
   constexpr size_t kVectors = kNibbleRows / kRowsOfVector;  // of a tile
   constexpr size_t kGroup = 2 * kNibbleRows;                // bytes of four codes of a tile
   const Sums d;
@@ -94,6 +95,8 @@ HWY_INLINE size_t ScanTiles(const int8_t* HWY_RESTRICT query, size_t width,
   for (size_t v = 0; v < kTiles * kVectors; ++v) totals[v] = hn::Zero(d);
   for (size_t g = 0; g < width / 4; ++g) {
     const Factors factors = LoadFactors(query + 4 * g);
+    // The same codes of later tiles: a list is too short for the processor to see where it goes.
+    for (size_t t = 0; t < kTiles; ++t) hwy::Prefetch(tiles + ahead + t * stride + g * kGroup);
     for (size_t v = 0; v < kTiles * kVectors; ++v) {
       const uint8_t* const from = tiles + v / kVectors * stride + g * kGroup +
                                   v % kVectors * kRowsOfVector * sizeof(uint16_t);
@@ -129,12 +132,13 @@ size_t NibbleSumsAtLeastKernel(const int8_t* HWY_RESTRICT query, size_t width,
   size_t found = 0;
   size_t tile = 0;
   for (; tile + 2 <= count; tile += 2) {
-    found = ScanTiles<2>(query, width, tiles + tile * stride, threshold, tile * kNibbleRows, places,
-                         sums, found);
+    const size_t ahead = tile + 4 <= count ? 2 * stride : 0;
+    found = ScanTiles<2>(query, width, tiles + tile * stride, ahead, threshold, tile * kNibbleRows,
+                         places, sums, found);
   }
   if (tile < count) {
-    found = ScanTiles<1>(query, width, tiles + tile * stride, threshold, tile * kNibbleRows, places,
-                         sums, found);
+    found = ScanTiles<1>(query, width, tiles + tile * stride, 0, threshold, tile * kNibbleRows,
+                         places, sums, found);
   }
   return found;
 }
