@@ -19,7 +19,7 @@ constexpr size_t kRowsOfBlock = 2048;
 constexpr size_t kShallow = 10;
 constexpr size_t kDeep = 100;  // the two k
 constexpr size_t kMostCandidates = 10'000;
-constexpr double kRatio = 1.35;  // between numbers of lists that are tried
+constexpr double kRatio = 1.2;  // between numbers of lists that are tried
 constexpr int kRounds = 12;
 constexpr double kMore = 1.1;  // what a round adds where the target was missed
 
