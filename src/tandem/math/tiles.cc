@@ -93,9 +93,12 @@ uint64_t TileRowsAtLeastKernel(const int8_t* HWY_RESTRICT query, size_t groups,
                                const uint8_t* HWY_RESTRICT tile, int32_t threshold) {
   constexpr size_t kVectors = kTileRows / kLanes;
   constexpr size_t kBytes = kLanes * kTileGroup;
+  // The sums begin with the first products: gcc would fill the array with zeros in memory.
   Sums sums[kVectors];
-  for (Sums& sum : sums) sum = Zeros();
-  for (size_t g = 0; g < groups; ++g, tile += kTileRows * kTileGroup) {
+  const auto first = Codes(query);
+  for (size_t v = 0; v < kVectors; ++v) sums[v] = AddProducts(Zeros(), tile + v * kBytes, first);
+  for (size_t g = 1; g < groups; ++g) {
+    tile += kTileRows * kTileGroup;
     const auto codes = Codes(query + g * kTileGroup);
     for (size_t v = 0; v < kVectors; ++v) {
       sums[v] = AddProducts(sums[v], tile + v * kBytes, codes);

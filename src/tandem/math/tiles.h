@@ -18,7 +18,8 @@ inline constexpr size_t kTileRows = 64;
 inline constexpr size_t kTileGroup = 4;
 inline constexpr int kMostQueryCode = 64;
 
-// Bit r is set where query . row r >= threshold. query [4 g], tile [g, kTileRows, 4].
+// Bit r is set where query . row r >= threshold. query [4 g], g >= 1, tile
+// [g, kTileRows, 4].
 uint64_t TileRowsAtLeast(std::span<const int8_t> query, const uint8_t* tile, int32_t threshold);
 
 // out_i = a x_i + b y_i + c z_i, all of one length: upper bounds of the scores in boxes.
