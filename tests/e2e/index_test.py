@@ -172,6 +172,55 @@ class IndexTest(TestCase):
         self.assertEqual(told["bytes"], self.index.stat().st_size)
         self.assertIn("cosine", self.succeeds("info", self.index))
 
+    def test_an_approximate_index_keeps_the_recall_that_was_measured(self):
+        for metric in ("dot", "cosine", "l2"):
+            with self.subTest(metric):
+                said = self.build("--engine", "ivf", "--metric", metric, "--target-recall", 0.9, "--sample-queries",
+                                  self.folder / "queries.npy")
+                self.assertIn("recall at 10, measured: ", said)
+                told = json.loads(self.succeeds("info", self.index, "--json", "--verify"))
+                self.assertEqual((told["engine"], told["exact"], told["metric"], told["items"], told["target_recall"]),
+                                 ("ivf", False, metric, N, 0.9))
+                self.assertEqual([effort["k"] for effort in told["efforts"]], [10, 100])
+                text = self.succeeds("info", self.index)
+                self.assertIn("ivf, approximate", text)
+                for effort in told["efforts"]:
+                    self.assertGreater(effort["measured_recall"], 0.8)
+                    self.assertIn(f"{effort['measured_recall']:.6g} at k = {effort['k']}", text)
+                truth = scores_of(metric, self.rows, self.queries)
+                scores = self.folder / "scores.npy"
+                found = self.search("--scores", scores)
+                np.testing.assert_allclose(np.load(scores), np.take_along_axis(truth, found, 1), rtol=1e-4, atol=1e-4)
+                kth = np.sort(truth, axis=1)[:, -K, None]  # less a millionth of it, as bench says
+                recall = np.mean(np.take_along_axis(truth, found, 1) >= kth - 1e-6 * np.abs(kth))
+                self.assertGreater(recall, 0.8)
+                bench = json.loads(self.succeeds("bench", self.index, "--queries", self.folder / "queries.npy", "-k", K,
+                                                 "--json", "--seconds", 0.05))
+                self.assertEqual((bench["engine"], bench["exact"]), ("ivf", False))
+                self.assertAlmostEqual(bench["recall"], recall)
+                exclude = self.write("lists.txt", "".join(" ".join(map(str, line)) + "\n" for line in found))
+                for query, rows in enumerate(self.search("--exclude", exclude)):
+                    self.assertFalse(set(rows) & set(found[query]))
+        self.assertEqual(len(self.succeeds("get", self.index, "--id", 3).split()), D)
+        self.succeeds("export-annoy", self.index, "--out", self.folder / "i.ann")
+        self.succeeds("import-annoy", self.folder / "i.ann", "--dimension", D, "--metric", "euclidean", "--out", self.index)
+        np.testing.assert_array_equal(self.search(), ranking(scores_of("l2", self.rows, self.queries), K))
+
+    def test_auto_says_which_engine_it_takes_and_why(self):
+        said = self.build("--engine", "auto")  # of 500 rows, an exact answer is cheap
+        self.assertRegex(said, r"(?m)^engine exact: it answers in [0-9.]+ us, within 100 us$")
+        self.assertEqual(json.loads(self.succeeds("info", self.index, "--json"))["engine"], "exact")
+
+    def test_engines_that_do_not_fit_are_refused(self):
+        build = ("index", "build", self.folder / "rows.npy", "--out", self.index)
+        self.assert_fails(run(*build, "--engine", "hnsw"), "hnsw", "exact, ivf or auto")
+        self.assert_fails(run(*build, "--engine", "ivf", "--rows", "int8"), "int8", "exact", "ivf")
+        self.assert_fails(run(*build, "--engine", "ivf", "--target-recall", 1.5), "1.5")
+        self.assert_fails(run(*build, "--sample-queries", self.folder / "queries.npy"), "--sample-queries", "exact")
+        np.save(self.folder / "bad.npy", self.queries[:, 1:])
+        self.assert_fails(run(*build, "--engine", "ivf", "--sample-queries", self.folder / "bad.npy"), "bad.npy", "24", "23")
+        self.assertFalse(self.index.exists())
+
     def test_rows_of_bytes_take_a_third_of_the_memory(self):
         self.build()
         floats = self.index.stat().st_size

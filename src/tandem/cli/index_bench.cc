@@ -1,9 +1,8 @@
-#include <time.h>
-
 #include <algorithm>
 #include <functional>
 #include <limits>
 
+#include "tandem/cli/cpu_time.h"
 #include "tandem/cli/index_truth.h"
 #include "tandem/cli/index_verbs.h"
 #include "tandem/format/json.h"
@@ -15,13 +14,6 @@ namespace {
 constexpr size_t kBatch = 64;  // queries a call
 constexpr int kMinPasses = 3;
 constexpr int kMaxPasses = 1000;
-
-// What this thread has computed, in seconds: what other processes do is not in it.
-double CpuSeconds() {
-  timespec now = {};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 struct Timing {
   double us = 0;  // of a query, in the best pass
@@ -41,7 +33,7 @@ Result<Timing> Measure(const index::ItemIndex& index, const Vectors& queries,
   double best = std::numeric_limits<double>::infinity();
   double total = 0;
   while (timing.passes < kMinPasses || (total < seconds && timing.passes < kMaxPasses)) {
-    const double start = CpuSeconds();
+    const double start = ThreadCpuSeconds();
     for (size_t begin = 0; begin < q; begin += batch) {
       const size_t count = std::min(batch, q - begin);
       TANDEM_RETURN_IF_ERROR(
@@ -50,7 +42,7 @@ Result<Timing> Measure(const index::ItemIndex& index, const Vectors& queries,
                        std::span(timing.rows).subspan(begin * width, count * width),
                        std::span(scores).first(count * width)));
     }
-    const double pass = CpuSeconds() - start;
+    const double pass = ThreadCpuSeconds() - start;
     best = std::min(best, pass);
     total += pass;
     ++timing.passes;

@@ -94,6 +94,17 @@ IndexFlags::IndexFlags(CLI::App& program, Env& env, std::ostream& out,
       ->add_option("--rows", o.build.rows,
                    "float, or int8: a third of the memory, and scores of rounded vectors")
       ->capture_default_str();
+  build
+      ->add_option("--engine", o.build.engine,
+                   "exact; ivf: approximate, for millions of vectors; auto: the cheaper of both")
+      ->capture_default_str();
+  build
+      ->add_option("--target-recall", o.build.target_recall,
+                   "The share of the best items that ivf should find")
+      ->capture_default_str();
+  build->add_option("--sample-queries", o.build.sample_queries,
+                    "Queries as they will come, for ivf to be made for; without it, the vectors");
+  AddThreads(build, o.build.threads);
   build->add_option("--ids", o.build.ids,
                     "A line for each vector; without it, row numbers are the ids");
   build->add_option("--attributes", o.build.attributes,

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "tandem/cli/index_input.h"
 #include "tandem/cli/index_verbs.h"
 #include "tandem/format/json.h"
@@ -14,6 +16,20 @@ Json Describe(const index::IndexFile& index, bool verified) {
   json.Set("path", index.file->path());
   json.Set("engine", index.engine);
   json.Set("exact", index.index->is_exact());
+  if (index.ivf != nullptr) {
+    json.Set("target_recall", index.ivf->target_recall());
+    json.Set("lists", index.ivf->lists());
+    Json::Array efforts;
+    for (const index::IvfEffort& effort : index.ivf->efforts()) {
+      Json entry;
+      entry.Set("k", effort.k);
+      entry.Set("lists", effort.lists);
+      entry.Set("candidates", effort.candidates);
+      entry.Set("measured_recall", effort.measured_recall);
+      efforts.push_back(std::move(entry));
+    }
+    json.Set("efforts", std::move(efforts));
+  }
   json.Set("metric", index::MetricName(index.metric));
   json.Set("items", index.index->size());
   json.Set("dimension", index.index->dimension());
@@ -43,10 +59,19 @@ Json Describe(const index::IndexFile& index, bool verified) {
   return json;
 }
 
+void PrintEfforts(const index::IvfIndex& ivf, std::ostream& out) {
+  for (const index::IvfEffort& effort : ivf.efforts()) {
+    out << "recall      " << effort.measured_recall << " at k = " << effort.k
+        << ", measured at build, for " << ivf.target_recall() << ": " << effort.lists << " of "
+        << ivf.lists() << " lists, " << effort.candidates << " candidates\n";
+  }
+}
+
 void Print(const index::IndexFile& index, bool verified, std::ostream& out) {
   const int64_t n = index.index->size();
-  out << "engine      " << index.engine << (index.index->is_exact() ? "" : ", approximate")
-      << "\nmetric      " << index::MetricName(index.metric) << "\nitems       " << n
+  out << "engine      " << index.engine << (index.index->is_exact() ? "" : ", approximate") << '\n';
+  if (index.ivf != nullptr) PrintEfforts(*index.ivf, out);
+  out << "metric      " << index::MetricName(index.metric) << "\nitems       " << n
       << "\ndimension   " << index.index->dimension() << "\nids         "
       << (index.ids.is_identity() ? "row numbers" : "strings") << "\nbytes       "
       << index.file->bytes();

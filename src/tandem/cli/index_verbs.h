@@ -17,9 +17,13 @@ struct IndexBuildOptions {
   int64_t dimension = 0;  // of raw vectors; of others, what is expected. 0: not told
   std::string tensor;     // its name in a .safetensors file; empty: the only one that fits
   std::string metric = "dot";
-  std::string rows = "float";  // how rows are kept: "float", or "int8" at a third of the memory
-  std::string ids;             // a line for each vector; empty: row numbers are the ids
-  std::string attributes;      // a table with a line for each vector, or with a column "id"
+  std::string rows = "float";    // how rows are kept: "float", or "int8" at a third of the memory
+  std::string engine = "exact";  // "ivf": approximate, for large catalogues; "auto": the cheaper
+  double target_recall = 0.95;   // of an approximate engine
+  std::string sample_queries;    // for an approximate engine, as the vectors; empty: the vectors
+  int threads = 0;               // 0: all that this process may use
+  std::string ids;               // a line for each vector; empty: row numbers are the ids
+  std::string attributes;        // a table with a line for each vector, or with a column "id"
 };
 Status IndexBuild(Env& env, const IndexBuildOptions& options, std::ostream& out);
 

@@ -15,6 +15,7 @@
 #include "tandem/index/exact_index.h"
 #include "tandem/index/id_map.h"
 #include "tandem/index/item_index.h"
+#include "tandem/index/ivf_index.h"
 #include "tandem/index/metric.h"
 #include "tandem/index/snapshot_file.h"
 
@@ -22,9 +23,10 @@ namespace tandem::index {
 
 struct IndexFile {
   std::shared_ptr<const SnapshotFile> file;
-  std::string engine;  // "exact"
+  std::string engine;  // "exact" or "ivf"
   Metric metric = Metric::kDot;
   std::shared_ptr<const ItemIndex> index;
+  std::shared_ptr<const IvfIndex> ivf = nullptr;  // the same index where the engine is "ivf"
   IdMap ids;
   AttributeTable attributes;
 };
@@ -35,6 +37,8 @@ Result<IndexFile> OpenIndexFile(const Env& env, const std::string& path);
 // Writes path.tmp and renames it: on an error what was at the path is as it was.
 // kInvalidArgument: ids or attributes of another number of rows than the index.
 Status WriteIndexFile(Env& env, const std::string& path, const ExactIndex& index, const IdMap& ids,
+                      const AttributeTable& attributes);
+Status WriteIndexFile(Env& env, const std::string& path, const IvfIndex& index, const IdMap& ids,
                       const AttributeTable& attributes);
 
 }  // namespace tandem::index

@@ -18,6 +18,7 @@ constexpr int64_t kDimension = 5;
 struct Parts {
   std::vector<float> rows;
   std::unique_ptr<ExactIndex> index;
+  std::unique_ptr<IvfIndex> ivf;
   IdMap ids = IdMap::Identity(kRows);
   AttributeTable attributes{kRows};
 };
@@ -34,6 +35,10 @@ Parts Make(Metric metric, uint64_t seed = 3) {
   }
   parts.index =
       ExactIndex::Create(parts.rows, kRows, kDimension, ExactOptions{.metric = metric}).value();
+  IvfOptions ivf;
+  ivf.metric = metric;
+  ivf.target_recall = 0.9;
+  parts.ivf = IvfIndex::Create(parts.rows, kRows, kDimension, ivf).value();
   parts.ids = IdMap::Build(std::vector<std::string_view>(names.begin(), names.end())).value();
   EXPECT_TRUE(parts.attributes.AddNumbers("year", years).ok());
   return parts;
@@ -41,6 +46,10 @@ Parts Make(Metric metric, uint64_t seed = 3) {
 
 Status Write(Env& env, const Parts& parts) {
   return WriteIndexFile(env, "i.index", *parts.index, parts.ids, parts.attributes);
+}
+
+Status WriteIvf(Env& env, const Parts& parts) {
+  return WriteIndexFile(env, "i.index", *parts.ivf, parts.ids, parts.attributes);
 }
 
 std::vector<int32_t> Search(const ItemIndex& index, std::span<const float> query) {
@@ -71,6 +80,33 @@ TEST(IndexFileTest, AnOpenedIndexAnswersAsTheOneThatWasWritten) {
     ASSERT_EQ(opened->attributes.columns().size(), 1u);
     EXPECT_EQ(opened->attributes.columns()[0].name, "year");
     EXPECT_EQ(opened->attributes.columns()[0].numbers[42], 1942);
+  }
+}
+
+TEST(IndexFileTest, AnApproximateEngineComesBackWithItsRecall) {
+  for (const Metric metric : kMetrics) {
+    MemoryEnv env;
+    const Parts parts = Make(metric);
+    ASSERT_TRUE(WriteIvf(env, parts).ok());
+    const auto opened = OpenIndexFile(env, "i.index");
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    EXPECT_EQ(opened->engine, "ivf");
+    EXPECT_EQ(opened->metric, metric);
+    EXPECT_FALSE(opened->index->is_exact());
+    ASSERT_NE(opened->ivf, nullptr);
+    EXPECT_EQ(opened->ivf->target_recall(), 0.9);
+    EXPECT_EQ(opened->ivf->efforts()[0].k, 10);
+    EXPECT_EQ(opened->ivf->efforts()[0].measured_recall, parts.ivf->efforts()[0].measured_recall);
+    for (int64_t row = 0; row < kRows; row += 7) {
+      const auto query =
+          std::span(parts.rows)
+              .subspan(static_cast<size_t>(row * kDimension), static_cast<size_t>(kDimension));
+      EXPECT_EQ(Search(*opened->index, query), Search(*parts.ivf, query));
+    }
+    EXPECT_EQ(opened->ids.Find("item 42"), 42);
+    EXPECT_EQ(opened->attributes.columns()[0].numbers[42], 1942);
+    ASSERT_TRUE(Write(env, parts).ok());
+    EXPECT_EQ(OpenIndexFile(env, "i.index")->ivf, nullptr);
   }
 }
 
@@ -109,6 +145,7 @@ TEST(IndexFileTest, AnotherEngineIsToldByItsName) {
   const Status status = OpenIndexFile(env, "i.index").status();
   EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("i.index: has the engine 'magic'"));
+  EXPECT_THAT(status.message(), HasSubstr("knows exact and ivf"));
 }
 
 TEST(IndexFileTest, ASnapshotOfSomethingElseIsRefused) {
@@ -138,9 +175,7 @@ TEST(IndexFileTest, AFullDiskLeavesTheOldIndex) {
 }
 
 // Damage behind matching checksums: an error, or an index that can be searched, in bounds.
-TEST(IndexFileTest, RandomDamageNeverLeavesTheFile) {
-  MemoryEnv env;
-  ASSERT_TRUE(Write(env, Make(Metric::kDot)).ok());
+void DamageAtRandom(MemoryEnv& env) {
   const std::string good = *env.ReadFile("i.index");
   const std::vector<float> query(static_cast<size_t>(kDimension), 1);
   Rng rng(11);
@@ -164,6 +199,18 @@ TEST(IndexFileTest, RandomDamageNeverLeavesTheFile) {
     }
   }
   EXPECT_GT(searched, 100);
+}
+
+TEST(IndexFileTest, RandomDamageNeverLeavesTheFile) {
+  MemoryEnv env;
+  ASSERT_TRUE(Write(env, Make(Metric::kDot)).ok());
+  DamageAtRandom(env);
+}
+
+TEST(IndexFileTest, RandomDamageOfAnApproximateIndexNeverLeavesTheFile) {
+  MemoryEnv env;
+  ASSERT_TRUE(WriteIvf(env, Make(Metric::kDot)).ok());
+  DamageAtRandom(env);
 }
 
 }  // namespace
