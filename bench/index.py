@@ -91,7 +91,8 @@ class SetRun:
              "params": {"recall": index.target} if index.target else {}, "k": k, "recall": self.recalls[index, k],
              "us_cpu": statistics.median(self._times(index, k)),
              "batch_us_cpu": statistics.median(self._times(index, k, "batch_us_cpu")),
-             "build_cpu_s": index.build_cpu, "bytes": index.bytes} for index in self.indexes for k in KS]
+             "build_cpu_s": statistics.median(index.build_cpu), "bytes": index.bytes}
+            for index in self.indexes for k in KS]
 
     def _curves(self):
         rows = [row for row in read_rows(self.options.peers_from)
