@@ -61,7 +61,7 @@ class Index:
         name = "-".join([engine, rows] + ([f"{target:g}"] if target else []))
         self.path = data.folder / f"{name}.index"
         arguments = ["--rows", rows] if rows != "float" else []
-        arguments += ["--engine", engine, "--recall", target] if engine != "exact" else []
+        arguments += ["--engine", engine, "--target-recall", target] if engine != "exact" else []
         if data.name == "kind0-100k-32" and engine == "exact":
             arguments += ["--attributes", data.attributes]
         times = BUILDS if engine == "exact" else 1
