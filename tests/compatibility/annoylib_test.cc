@@ -1,6 +1,7 @@
 // Annoy's own C++ (annoylib.h as Debian ships it) and Tandem on the same files: the same answers.
 #include <annoylib.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <kissrandom.h>
 
 #include <cmath>
@@ -39,7 +40,7 @@ std::vector<std::vector<float>> Vectors(size_t n, int dimension, uint64_t seed) 
 }
 
 std::string PathOf(std::string_view name) {
-  return (std::filesystem::path(::testing::TempDir()) / StrCat("annoylib_test_", name)).string();
+  return (std::filesystem::path(::testing::TempDir()) / StrCat("annoylib_test_", getpid(), "_", name)).string();
 }
 
 // Of 25 queries with each of four search_k. Sums of floats are in another order here and there: one
