@@ -1,8 +1,8 @@
 // Annoy's own C++ (annoylib.h as Debian ships it) and Tandem on the same files: the same answers.
 #include <annoylib.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <kissrandom.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -40,7 +40,9 @@ std::vector<std::vector<float>> Vectors(size_t n, int dimension, uint64_t seed) 
 }
 
 std::string PathOf(std::string_view name) {
-  return (std::filesystem::path(::testing::TempDir()) / StrCat("annoylib_test_", getpid(), "_", name)).string();
+  return (std::filesystem::path(::testing::TempDir()) /
+          StrCat("annoylib_test_", getpid(), "_", name))
+      .string();
 }
 
 // Of 25 queries with each of four search_k. Sums of floats are in another order here and there: one
