@@ -115,7 +115,7 @@ class AppTest(TestCase):
         self.assertEqual(get(server, "/recommend/42").status_code, 200)
 
     def test_sigterm_flips_readyz_while_requests_are_still_answered(self):
-        server = self.serve("--stop-delay-seconds", 1)
+        server = self.serve("--shutdown-delay", 1)
         self.assertEqual((get(server, "/healthz").status_code, get(server, "/readyz").status_code), (200, 200))
         server.send_signal(signal.SIGTERM)
         wait_until("readyz flips", lambda: get(server, "/readyz").status_code == 503)

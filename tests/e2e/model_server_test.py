@@ -123,7 +123,7 @@ class ModelServerTest(TestCase):
         self.assertIn("Predict", [method.name for method in described.service[0].method])
 
     def test_sigterm_flips_health_while_requests_are_still_answered(self):
-        server = self.serve(1, arguments=["--stop-delay-seconds", 1])
+        server = self.serve(1, arguments=["--shutdown-delay", 1])
         self.assertEqual(self.health(), health_pb2.HealthCheckResponse.SERVING)
         server.send_signal(signal.SIGTERM)
         wait_until("health flips", lambda: self.health() == health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -131,7 +131,7 @@ class ModelServerTest(TestCase):
         self.assertEqual(server.exit_code(), 0)
 
     def test_requests_in_flight_at_sigterm_finish(self):
-        server = self.serve(1, arguments=["--stop-delay-seconds", 0.5])
+        server = self.serve(1, arguments=["--shutdown-delay", 0.5])
         stub = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         request = predict_pb2.PredictRequest()
         request.model_spec.name = MODEL

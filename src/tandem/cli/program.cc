@@ -1,11 +1,17 @@
 #include "tandem/cli/program.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tandem/base/env.h"
+#include "tandem/base/log.h"
+#include "tandem/cli/flag_names.h"
 #include "tandem/cli/index_flags.h"
+#include "tandem/cli/serve_flags.h"
 #include "tandem/cli/verbs.h"
 #include "tandem/cli/version.h"
 
@@ -19,13 +25,14 @@ constexpr char kAbout[] =
 
 using Verb = std::function<Status()>;
 
-// Flags take '-' and '_' alike: "--skip-bad-rows" is known as "--skip_bad_rows" too.
-std::string BothSpellings(const std::string& flag) {
-  std::string other = flag;
-  for (size_t i = 2; i < other.size(); ++i) {
-    if (other[i] == '-') other[i] = '_';
+// Where a flag that an error of the command line names came from, if not from there.
+void TellVariables(const std::vector<TakenVariable>& taken, const std::string& error,
+                   std::ostream& err) {
+  for (const TakenVariable& one : taken) {
+    if (error.rfind(one.flag + ":", 0) == 0) {
+      err << one.flag << " is " << one.variable << " of the environment\n";
+    }
   }
-  return other == flag ? flag : flag + "," + other;
 }
 
 class Program {
@@ -34,6 +41,7 @@ class Program {
       : env_(env),
         out_(out),
         app_(kAbout, "tandem"),
+        serve_(app_, env, out, [this](Verb verb) { verb_ = std::move(verb); }),
         index_(app_, env, out, [this](Verb verb) { verb_ = std::move(verb); }) {
     app_.set_version_flag("--version", std::string("tandem ") + kVersion);
     app_.require_subcommand(1);
@@ -42,19 +50,26 @@ class Program {
     AddRecommend();
     AddPredict();
     AddInspect();
-    AddServeModel();
-    AddServeApp();
   }
 
   int Run(int argc, const char* const* argv, std::ostream& err) {
+    std::vector<std::string> arguments(argv + 1, argv + argc);
+    const std::vector<TakenVariable> variables = serve_.AppendFromEnvironment(arguments);
     try {
-      app_.parse(argc, argv);
+      std::reverse(arguments.begin(), arguments.end());  // as the parser takes them
+      app_.parse(std::move(arguments));
     } catch (const CLI::ParseError& error) {
-      return app_.exit(error, out_, err) == 0 ? 0 : 2;
+      const int code = app_.exit(error, out_, err) == 0 ? 0 : 2;
+      if (code != 0) TellVariables(variables, error.what(), err);
+      return code;
     }
     const Status status = verb_();
     if (status.ok()) return 0;
-    err << "tandem: " << status.message() << '\n';
+    if (serve_.log_is_json()) {
+      Log(LogLevel::kError, StrCat("tandem: ", status.message()));
+    } else {
+      err << "tandem: " << status.message() << '\n';
+    }
     return 1;
   }
 
@@ -127,79 +142,17 @@ class Program {
     app->add_option("path", inspect_.path, "BUNDLE")->required();
   }
 
-  void AddServeModel() {
-    CLI::App* app = AddVerb("serve-model",
-                            "The model server: user id in, embedding out, over the gRPC protocol "
-                            "of TensorFlow Serving (its flags have their names here too)",
-                            [this] { return ServeModel(env_, serve_model_, out_); });
-    app->add_option(BothSpellings("--model-base-path"), serve_model_.model_base_path,
-                    "Base path of the bundles; its newest two good versions are kept loaded")
-        ->required();
-    app->add_option(BothSpellings("--model-name"), serve_model_.model_name, "Its name on the wire")
-        ->capture_default_str();
-    app->add_option("--port", serve_model_.port, "Port of gRPC; 0 takes any free one")
-        ->check(CLI::Range(0, 65535))
-        ->capture_default_str();
-    AddServing(app, serve_model_.address, serve_model_.poll_seconds, serve_model_.stop);
-  }
-
-  void AddServeApp() {
-    CLI::App* app =
-        AddVerb("serve-app", "The recommender app: GET /recommend/<user_id> answers with titles",
-                [this] { return ServeApp(env_, serve_app_, out_); });
-    app->add_option("--bundle", serve_app_.bundle, "BUNDLE; newer versions of it are swapped in")
-        ->required();
-    app->add_option(BothSpellings("--model-server"), serve_app_.model_server,
-                    "Asks this model server for the embeddings of users; without it, users are "
-                    "encoded in process")
-        ->type_name("HOST:PORT");
-    app->add_option(BothSpellings("--model-name"), serve_app_.model_name,
-                    "The model's name on that server")
-        ->capture_default_str();
-    app->add_option(BothSpellings("--model-server-timeout-seconds"),
-                    serve_app_.model_server_timeout_seconds,
-                    "Then the app encodes the user itself and marks the answer as degraded")
-        ->check(CLI::Range(0.001, 60.0))
-        ->capture_default_str();
-    app->add_option("--port", serve_app_.port, "Port of HTTP; 0 takes any free one")
-        ->check(CLI::Range(0, 65535))
-        ->capture_default_str();
-    app->add_option("--threads", serve_app_.threads, "Threads of HTTP; 0: one a processor")
-        ->check(CLI::Range(0, 1024))
-        ->capture_default_str();
-    AddServing(app, serve_app_.address, serve_app_.poll_seconds, serve_app_.stop);
-  }
-
-  // What both servers take.
-  static void AddServing(CLI::App* app, std::string& address, double& poll_seconds,
-                         StopOptions& stop) {
-    app->add_option("--address", address, "Numeric address to listen on")->capture_default_str();
-    app->add_option(BothSpellings("--file-system-poll-wait-seconds"), poll_seconds,
-                    "Between two looks for new versions")
-        ->check(CLI::Range(0.01, 3600.0))
-        ->capture_default_str();
-    app->add_option(BothSpellings("--stop-delay-seconds"), stop.delay_seconds,
-                    "After SIGTERM: unready, but answering, for so long")
-        ->check(CLI::Range(0.0, 3600.0))
-        ->capture_default_str();
-    app->add_option(BothSpellings("--stop-timeout-seconds"), stop.timeout_seconds,
-                    "Then: for requests in flight to finish")
-        ->check(CLI::Range(0.0, 3600.0))
-        ->capture_default_str();
-  }
-
   Env& env_;
   std::ostream& out_;
   CLI::App app_;
   Verb verb_;
+  ServeFlags serve_;
   IndexFlags index_;
   TrainOptions train_;
   EvaluateOptions evaluate_;
   RecommendOptions recommend_;
   PredictOptions predict_;
   InspectOptions inspect_;
-  ServeModelOptions serve_model_;
-  ServeAppOptions serve_app_;
 };
 
 }  // namespace

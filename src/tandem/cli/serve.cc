@@ -18,12 +18,23 @@ std::chrono::milliseconds Milliseconds(double seconds) {
 // Serves until SIGTERM or SIGINT: says so to whoever balances the load, waits until they know,
 // and lets what is in flight finish. A second signal during the wait ends the wait.
 template <typename Server>
-void ServeUntilStopped(const net::StopSignals& signals, const StopOptions& options,
+void ServeUntilStopped(const net::StopSignals& signals, const ServingOptions& options,
                        Server& server) {
   signals.Wait();
   Log(LogLevel::kInfo, "stopping: new requests are still answered while the word spreads");
   server.AnnounceShutdown();
-  if (options.delay_seconds > 0) signals.WaitFor(Milliseconds(options.delay_seconds));
+  if (options.shutdown_delay_seconds > 0) {
+    signals.WaitFor(Milliseconds(options.shutdown_delay_seconds));
+  }
+}
+
+// The first line of a server: where it is.
+void Announce(const ServingOptions& options, const std::string& line, std::ostream& out) {
+  if (options.log_format == LogFormat::kJson) {
+    Log(LogLevel::kInfo, line);
+  } else {
+    out << line << std::endl;
+  }
 }
 
 }  // namespace
@@ -33,14 +44,17 @@ Status ServeModel(Env& env, const ServeModelOptions& options, std::ostream& out)
   model_server::ModelServerOptions server_options;
   server_options.model_name = options.model_name;
   server_options.model_base_path = options.model_base_path;
-  server_options.grpc.address = options.address;
+  server_options.grpc.address = options.serving.address;
   server_options.grpc.port = options.port;
-  server_options.poll_interval = Milliseconds(options.poll_seconds);
+  server_options.grpc.max_connection_age = Milliseconds(options.max_connection_age_seconds);
+  server_options.poll_interval = Milliseconds(options.serving.poll_seconds);
   TANDEM_ASSIGN_OR_RETURN(const auto server, model_server::ModelServer::Start(env, server_options));
-  out << "model server: " << options.model_name << " on gRPC " << options.address << ':'
-      << server->port() << std::endl;
-  ServeUntilStopped(signals, options.stop, *server);
-  server->Drain(Milliseconds(options.stop.timeout_seconds));
+  Announce(options.serving,
+           StrCat("model server: ", options.model_name, " on gRPC ", options.serving.address, ':',
+                  server->port()),
+           out);
+  ServeUntilStopped(signals, options.serving, *server);
+  server->Drain(Milliseconds(options.serving.drain_timeout_seconds));
   return {};
 }
 
@@ -55,16 +69,19 @@ Status ServeApp(Env& env, const ServeAppOptions& options, std::ostream& out) {
         .timeout = Milliseconds(options.model_server_timeout_seconds),
     };
   }
-  app_options.http.address = options.address;
+  app_options.http.address = options.serving.address;
   app_options.http.port = options.port;
   app_options.http.threads =
       options.threads > 0 ? options.threads : static_cast<int>(AvailableProcessors());
-  app_options.poll_interval = Milliseconds(options.poll_seconds);
+  app_options.poll_interval = Milliseconds(options.serving.poll_seconds);
   TANDEM_ASSIGN_OR_RETURN(const auto server, app::App::Start(env, app_options));
-  out << "recommender app: HTTP " << options.address << ':' << server->port() << ", users encoded "
-      << (options.model_server.empty() ? "in process" : "by " + options.model_server) << std::endl;
-  ServeUntilStopped(signals, options.stop, *server);
-  const Status drained = server->Drain(Milliseconds(options.stop.timeout_seconds));
+  Announce(options.serving,
+           StrCat("recommender app: HTTP ", options.serving.address, ':', server->port(),
+                  ", users encoded ",
+                  options.model_server.empty() ? "in process" : "by " + options.model_server),
+           out);
+  ServeUntilStopped(signals, options.serving, *server);
+  const Status drained = server->Drain(Milliseconds(options.serving.drain_timeout_seconds));
   if (!drained.ok()) Log(LogLevel::kWarning, drained.message());
   return {};
 }

@@ -3,12 +3,14 @@
 // Output for people and scripts goes to `out`.
 #pragma once
 
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "tandem/base/env.h"
 #include "tandem/base/status.h"
+#include "tandem/cli/log_sink.h"
 
 namespace tandem::cli {
 
@@ -53,33 +55,38 @@ struct InspectOptions {
 };
 Status Inspect(Env& env, const InspectOptions& options, std::ostream& out);
 
-// How a server ends on SIGTERM or SIGINT.
-struct StopOptions {
-  double delay_seconds = 0;     // answering on while load balancers notice
-  double timeout_seconds = 30;  // for requests in flight
+inline constexpr char kDefaultModelName[] = "user_model";
+
+// What both servers take.
+struct ServingOptions {
+  std::string address = "0.0.0.0";
+  std::optional<int> metrics_port;  // of /metrics and of probes; none: no such listener
+  LogFormat log_format = LogFormat::kText;
+  double poll_seconds = 1;
+  // On SIGTERM or SIGINT: answering on while load balancers notice, then time for what is in
+  // flight.
+  double shutdown_delay_seconds = 0;
+  double drain_timeout_seconds = 30;
 };
 
 // Flags have TensorFlow Serving's names.
 struct ServeModelOptions {
-  std::string model_name = "user_model";
+  std::string model_name;
   std::string model_base_path;
-  std::string address = "0.0.0.0";
   int port = 8500;
-  double poll_seconds = 1;
-  StopOptions stop;
+  double max_connection_age_seconds = 1800;
+  ServingOptions serving;
 };
 Status ServeModel(Env& env, const ServeModelOptions& options, std::ostream& out);
 
 struct ServeAppOptions {
   std::string bundle;
   std::string model_server;  // host:port; empty: in process
-  std::string model_name = "user_model";
+  std::string model_name = kDefaultModelName;
   double model_server_timeout_seconds = 0.25;
-  std::string address = "0.0.0.0";
   int port = 6000;
   int threads = 0;  // 0: as many as this process may use
-  double poll_seconds = 1;
-  StopOptions stop;
+  ServingOptions serving;
 };
 Status ServeApp(Env& env, const ServeAppOptions& options, std::ostream& out);
 

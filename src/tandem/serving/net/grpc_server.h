@@ -24,7 +24,7 @@ struct GrpcServerOptions {
   int max_receive_bytes = 4 * 1024 * 1024;
   bool reflection = true;
   std::chrono::milliseconds max_connection_age = std::chrono::minutes(30);
-  std::chrono::milliseconds max_connection_age_grace = std::chrono::minutes(1);
+  std::chrono::milliseconds max_connection_age_grace = std::chrono::seconds(10);
   // A client that is silent for so long is pinged, and dropped if it does not answer.
   std::chrono::milliseconds keepalive_time = std::chrono::minutes(2);
   std::chrono::milliseconds keepalive_timeout = std::chrono::seconds(20);
