@@ -1,0 +1,138 @@
+"""What deploy/kubernetes renders, without a cluster: kubectl alone, which has kustomize built in."""
+import copy
+import functools
+import json
+import re
+import shutil
+import unittest
+
+import yaml
+
+import lint
+from cluster import DEPLOY, TOOL, VERSION, run
+
+OVERLAYS = ("minikube", "production", "training")
+KUBECTL = ["kubectl"] if shutil.which("kubectl") else [TOOL, "kubectl"] if TOOL else []
+
+
+@functools.cache
+def rendered(overlay):
+    return list(yaml.safe_load_all(run(*KUBECTL, "kustomize", DEPLOY / "overlays" / overlay)))
+
+
+def named(objects, kind, name):
+    return next(o for o in objects if (o["kind"], o["metadata"]["name"]) == (kind, name))
+
+
+class ManifestsTest(unittest.TestCase):
+    def setUp(self):
+        if not KUBECTL:
+            self.skipTest("kubectl is not installed: the overlays cannot be rendered")
+
+    def test_the_two_files_are_what_the_overlay_minikube_renders(self):
+        self.assertEqual(run(DEPLOY / "render.sh", "--check"), "")
+
+    def test_the_two_files_hold_the_four_objects_of_the_session_and_no_other(self):
+        for name, service in (("user-model", "user-model-service"), ("recommender-app", "recommender-service")):
+            objects = list(yaml.safe_load_all((DEPLOY / f"{name}.yaml").read_text()))
+            self.assertEqual(sorted((o["kind"], o["metadata"]["name"]) for o in objects),
+                             [("Deployment", name), ("Service", service)])
+            self.assertEqual(lint.findings(objects, latest_allowed=True), [])
+            container = named(objects, "Deployment", name)["spec"]["template"]["spec"]["containers"][0]
+            self.assertEqual((container["image"], container["imagePullPolicy"]), (f"{name}:latest", "Never"))
+
+    def test_nothing_of_any_overlay_breaks_a_rule(self):
+        for overlay in OVERLAYS:
+            self.assertEqual(lint.findings(rendered(overlay), latest_allowed=overlay == "minikube"), [], overlay)
+
+    def test_images_have_the_version_of_this_tree(self):
+        for overlay in ("production", "training"):
+            images = {c["image"] for _, pod, _ in lint.pod_templates(rendered(overlay)) for c in pod["containers"]}
+            self.assertEqual({image.partition(":")[2] for image in images}, {VERSION}, images)
+
+    def test_production_enforces_the_restricted_level(self):
+        labels = named(rendered("production"), "Namespace", "tandem")["metadata"]["labels"]
+        for mode in ("enforce", "warn", "audit"):
+            self.assertEqual(labels[f"pod-security.kubernetes.io/{mode}"], "restricted")
+            self.assertEqual(labels[f"pod-security.kubernetes.io/{mode}-version"], "latest")
+
+    def test_production_keeps_two_replicas_of_each_through_disruptions(self):
+        objects = rendered("production")
+        for name in lint.SERVERS:
+            deployment = named(objects, "Deployment", name)["spec"]
+            # A number here would undo the autoscaler's work at every apply.
+            self.assertNotIn("replicas", deployment)
+            self.assertEqual(deployment["strategy"]["rollingUpdate"], {"maxSurge": 1, "maxUnavailable": 0})
+            self.assertEqual({c["whenUnsatisfiable"] for c in deployment["template"]["spec"]["topologySpreadConstraints"]},
+                             {"ScheduleAnyway"})
+            self.assertGreaterEqual(named(objects, "HorizontalPodAutoscaler", name)["spec"]["minReplicas"], 2)
+            budget = named(objects, "PodDisruptionBudget", name)["spec"]
+            self.assertEqual((budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]), (1, "AlwaysAllow"))
+
+    def test_the_app_of_production_sees_every_model_replica(self):
+        objects = rendered("production")
+        app = named(objects, "Deployment", "recommender-app")["spec"]["template"]["spec"]["containers"][0]
+        host, _, port = lint.settings(objects, app)["TANDEM_MODEL_SERVER"].partition(":")
+        service = named(objects, "Service", host)["spec"]
+        self.assertEqual((service["clusterIP"], service["ports"][0]["port"]), ("None", int(port)))
+
+    def test_traffic_is_denied_but_for_the_ways_that_exist(self):
+        policies = {o["metadata"]["name"]: o["spec"] for o in rendered("training") if o["kind"] == "NetworkPolicy"}
+        self.assertEqual(policies["default-deny"], {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
+        self.assertEqual(set(policies), {"default-deny", *lint.SERVERS})
+        into = {name: {port["port"]: rule.get("from") for rule in policies[name]["ingress"] for port in rule["ports"]}
+                for name in lint.SERVERS}
+        monitoring = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+        app = [{"podSelector": {"matchLabels": {"app": "recommender-app"}}}]
+        self.assertEqual(into, {"recommender-app": {"http": None, "metrics": monitoring},
+                                "user-model": {"grpc": app, "metrics": monitoring}})
+        self.assertNotIn("egress", policies["user-model"])
+        self.assertEqual([[port["port"] for port in rule["ports"]] for rule in policies["recommender-app"]["egress"]],
+                         [["grpc"], [53, 53]])
+
+    def test_alerts_and_the_dashboard_ask_for_the_same_labels_as_the_scraping_sets(self):
+        objects = rendered("monitoring")
+        jobs = {o["metadata"]["labels"]["app"] for o in objects if o["kind"] == "Service"}
+        dashboard = json.loads(named(objects, "ConfigMap", "tandem-dashboard")["data"]["tandem.json"])
+        asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        asked += [rule["expr"] for o in objects if o["kind"] == "PrometheusRule" for g in o["spec"]["groups"] for rule in g["rules"]]
+        named_jobs = {job for text in asked for names in re.findall(r'job=~?"([^"]+)"', text) for job in names.split("|")}
+        self.assertEqual(named_jobs, jobs)
+        ids = [panel["id"] for panel in dashboard["panels"]]
+        self.assertEqual(len(ids), len(set(ids)))
+
+    def test_each_rule_finds_what_breaks_it(self):
+        breaks = {
+            "runAsNonRoot": lambda d: d["spec"]["template"]["spec"]["securityContext"].pop("runAsNonRoot"),
+            "runAsUser": lambda d: d["spec"]["template"]["spec"]["securityContext"].update(runAsUser=0),
+            "seccompProfile": lambda d: d["spec"]["template"]["spec"]["securityContext"].pop("seccompProfile"),
+            "Token": lambda d: d["spec"]["template"]["spec"].pop("automountServiceAccountToken"),
+            "hostPath": lambda d: d["spec"]["template"]["spec"]["volumes"].append({"name": "x", "hostPath": {"path": "/"}}),
+            "readOnlyRoot": lambda d: self.container(d)["securityContext"].update(readOnlyRootFilesystem=False),
+            "drop ALL": lambda d: self.container(d)["securityContext"]["capabilities"].update(add=["SYS_ADMIN"]),
+            "Escalation": lambda d: self.container(d)["securityContext"].pop("allowPrivilegeEscalation"),
+            "limits.memory": lambda d: self.container(d)["resources"]["limits"].pop("memory"),
+            "requests.cpu": lambda d: self.container(d)["resources"]["requests"].pop("cpu"),
+            "sizeLimit": lambda d: d["spec"]["template"]["spec"]["volumes"].append({"name": "x", "emptyDir": {}}),
+            "tag of a version": lambda d: self.container(d).update(image="registry:5000/user-model"),
+            "no startup probe": lambda d: self.container(d).pop("startupProbe"),
+            "for not being ready": lambda d: self.container(d).update(livenessProbe=self.container(d)["readinessProbe"]),
+            "terminationGrace": lambda d: d["spec"]["template"]["spec"].update(terminationGracePeriodSeconds=20),
+            "kube-proxy's lag": lambda d: self.container(d).update(env=[{"name": "TANDEM_SHUTDOWN_DELAY", "value": "1"}]),
+            "does not set TANDEM_DRAIN": lambda d: self.container(d).update(envFrom=[]),
+            "enableServiceLinks": lambda d: d["spec"]["template"]["spec"].pop("enableServiceLinks"),
+            "no pod has the labels": lambda d: d["spec"]["template"]["metadata"]["labels"].update(app="another"),
+            "there is no Deployment": lambda d: d["metadata"].update(name="another"),
+        }
+        for words, edit in breaks.items():
+            objects = copy.deepcopy(rendered("production"))
+            edit(named(objects, "Deployment", "user-model"))
+            self.assertRegex("\n".join(lint.findings(objects)), f"user-model.*{words}", words)
+
+    @staticmethod
+    def container(deployment):
+        return deployment["spec"]["template"]["spec"]["containers"][0]
+
+
+if __name__ == "__main__":
+    unittest.main()
