@@ -112,9 +112,9 @@ def fields(message):
         yield key >> 3, value
 
 
-def is_serving(connection):
-    """Whether grpc.health.v1.Health/Check says SERVING of the whole server."""
-    return dict(fields(connection.call("/grpc.health.v1.Health/Check", b""))).get(1) == 1
+def is_serving(connection, service):
+    """Whether grpc.health.v1.Health/Check says SERVING of the service."""
+    return dict(fields(connection.call("/grpc.health.v1.Health/Check", field(1, service.encode())))).get(1) == 1
 
 
 def predict_request(model, input_name, user):

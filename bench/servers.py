@@ -80,7 +80,7 @@ class Server:
 
 def model_ready(port):
     with GrpcConnection(port) as connection:
-        return is_serving(connection)
+        return is_serving(connection, "tensorflow.serving.PredictionService")
 
 
 def app_ready(port):

@@ -69,7 +69,7 @@ class BundleTest(TestCase):
                     self.assert_refused(name.removesuffix(".xxh3") if is_version else "holds no bundle")
             self.restore(name)
 
-    def test_a_refused_bundle_leaves_no_output_and_starts_no_server(self):
+    def test_a_refused_bundle_leaves_no_output(self):
         edit_byte(self.version / "users.safetensors", -1)
         out = self.folder / "out.tsv"
         pairs = self.folder / "pairs.tsv"
@@ -80,9 +80,7 @@ class BundleTest(TestCase):
         for arguments in (("recommend", base, "--all-users", "--out", out),
                           ("recommend", base, "--user", 42, "--out", out),
                           ("predict", base, "--pairs", pairs, "--out", out),
-                          ("evaluate", base, "--test", pairs),
-                          ("serve-model", "--model_base_path", base, "--port", 0),
-                          ("serve-app", "--bundle", base, "--port", 0)):
+                          ("evaluate", base, "--test", pairs)):
             with self.subTest(arguments[0]):
                 code, stdout, said = run(*arguments)
                 self.assertEqual((code, stdout, len(said)), (1, "", 1), said)

@@ -58,20 +58,30 @@ def edit_byte(path, at):
 
 
 class Server:
-    """A server of the program on a free port, killed at the end at the latest."""
+    """A server of the program on a free port, killed at the end at the latest; with `ready`, one that has a version to serve."""
 
-    def __init__(self, *arguments, port=0):
+    def __init__(self, *arguments, port=0, ready=True):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [TANDEM, *map(str, arguments), "--address", "127.0.0.1", "--port", str(port)],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
-        line = self.process.stdout.readline()
-        found = re.search(r" 127\.0\.0\.1:(\d+)", line)
-        if not found:
+        try:
+            self.port, self.metrics_port = self.announced(self.process.stdout.readline())
+            if ready:
+                wait_until("a version is available", lambda: " is available" in self.logged())
+        except AssertionError as error:
             logged = self.logged()
             self.stop()
-            raise AssertionError(f"does not serve: {line!r}\n{logged}")
-        self.port = int(found[1])
+            raise AssertionError(f"{error}\n{logged}") from None
+
+    @staticmethod
+    def announced(line):
+        """The ports of the line in which a server says where it is."""
+        port = re.search(r" 127\.0\.0\.1:(\d+)", line)
+        metrics = re.search(r"metrics on 127\.0\.0\.1:(\d+)", line)
+        if not port:
+            raise AssertionError(f"does not serve: {line!r}")
+        return int(port[1]), int(metrics[1]) if metrics else None
 
     def __enter__(self):
         return self
@@ -101,19 +111,24 @@ class Server:
         return self.log.read()
 
 
-def model_server(base, *arguments, port=0):
+def model_server(base, *arguments, **options):
     return Server("serve-model", "--model_name", MODEL, "--model_base_path", base,
-                  "--file_system_poll_wait_seconds", 0.1, *arguments, port=port)
+                  "--file_system_poll_wait_seconds", 0.1, *arguments, **options)
 
 
-def app(base, *arguments, model=None):
+def app(base, *arguments, model=None, **options):
     """The recommender app; `model` is the model server that it asks."""
     asks = ["--model-server", f"127.0.0.1:{model.port}"] if model else []
-    return Server("serve-app", "--bundle", base, "--file-system-poll-wait-seconds", 0.1, *asks, *arguments)
+    return Server("serve-app", "--bundle", base, "--file-system-poll-wait-seconds", 0.1, *asks, *arguments, **options)
 
 
 def get(server, path, **options):
     return requests.get(f"http://127.0.0.1:{server.port}{path}", timeout=PATIENCE, **options)
+
+
+def monitor(server, path):
+    """Asks the listener of its own that a server has for probes and metrics."""
+    return requests.get(f"http://127.0.0.1:{server.metrics_port}{path}", timeout=PATIENCE)
 
 
 def titles(response):

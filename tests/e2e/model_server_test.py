@@ -20,6 +20,7 @@ from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 from bundle_file import read_safetensors
 from harness import MODEL, PATIENCE, Load, TestCase, bundle_path, model_server, paused, wait_until
 
+SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
 INPUT, OUTPUT = "string_lookup_1_input", "embedding_1"
 
 
@@ -32,6 +33,8 @@ def embedding_of(number, user):
 class ModelServerTest(TestCase):
     def serve(self, *numbers, arguments=()):
         server = self.enterContext(model_server(self.new_base(*numbers), *arguments))
+        for number in numbers:
+            wait_until("each is available", lambda n=number: f"version {n} is available" in server.logged())
         self.channel = self.enterContext(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
         self.client = TensorServingClient(host="127.0.0.1", port=server.port)
         return server
@@ -124,9 +127,12 @@ class ModelServerTest(TestCase):
 
     def test_sigterm_flips_health_while_requests_are_still_answered(self):
         server = self.serve(1, arguments=["--shutdown-delay", 1])
-        self.assertEqual(self.health(), health_pb2.HealthCheckResponse.SERVING)
+        for service in ("", *SERVICES):
+            self.assertEqual(self.health(service), health_pb2.HealthCheckResponse.SERVING)
         server.send_signal(signal.SIGTERM)
-        wait_until("health flips", lambda: self.health() == health_pb2.HealthCheckResponse.NOT_SERVING)
+        for service in SERVICES:
+            wait_until("health flips", lambda s=service: self.health(s) == health_pb2.HealthCheckResponse.NOT_SERVING)
+        self.assertEqual(self.health(), health_pb2.HealthCheckResponse.SERVING)  # it lives
         numpy.testing.assert_array_equal(self.predict(["42"])[0], embedding_of(1, "42"))
         self.assertEqual(server.exit_code(), 0)
 

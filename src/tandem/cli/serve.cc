@@ -1,4 +1,5 @@
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "tandem/base/log.h"
@@ -28,6 +29,18 @@ void ServeUntilStopped(const net::StopSignals& signals, const ServingOptions& op
   }
 }
 
+std::optional<net::HttpServerOptions> MonitoringOf(const ServingOptions& options) {
+  if (!options.metrics_port.has_value()) return std::nullopt;
+  net::HttpServerOptions monitoring;
+  monitoring.address = options.address;
+  monitoring.port = *options.metrics_port;
+  return monitoring;
+}
+
+std::string MonitoringAt(const ServingOptions& options, std::optional<int> port) {
+  return port.has_value() ? StrCat(", metrics on ", options.address, ':', *port) : "";
+}
+
 // The first line of a server: where it is.
 void Announce(const ServingOptions& options, const std::string& line, std::ostream& out) {
   if (options.log_format == LogFormat::kJson) {
@@ -47,11 +60,12 @@ Status ServeModel(Env& env, const ServeModelOptions& options, std::ostream& out)
   server_options.grpc.address = options.serving.address;
   server_options.grpc.port = options.port;
   server_options.grpc.max_connection_age = Milliseconds(options.max_connection_age_seconds);
+  server_options.monitoring = MonitoringOf(options.serving);
   server_options.poll_interval = Milliseconds(options.serving.poll_seconds);
   TANDEM_ASSIGN_OR_RETURN(const auto server, model_server::ModelServer::Start(env, server_options));
   Announce(options.serving,
            StrCat("model server: ", options.model_name, " on gRPC ", options.serving.address, ':',
-                  server->port()),
+                  server->port(), MonitoringAt(options.serving, server->monitoring_port())),
            out);
   ServeUntilStopped(signals, options.serving, *server);
   server->Drain(Milliseconds(options.serving.drain_timeout_seconds));
@@ -73,12 +87,14 @@ Status ServeApp(Env& env, const ServeAppOptions& options, std::ostream& out) {
   app_options.http.port = options.port;
   app_options.http.threads =
       options.threads > 0 ? options.threads : static_cast<int>(AvailableProcessors());
+  app_options.monitoring = MonitoringOf(options.serving);
   app_options.poll_interval = Milliseconds(options.serving.poll_seconds);
   TANDEM_ASSIGN_OR_RETURN(const auto server, app::App::Start(env, app_options));
   Announce(options.serving,
            StrCat("recommender app: HTTP ", options.serving.address, ':', server->port(),
                   ", users encoded ",
-                  options.model_server.empty() ? "in process" : "by " + options.model_server),
+                  options.model_server.empty() ? "in process" : "by " + options.model_server,
+                  MonitoringAt(options.serving, server->monitoring_port())),
            out);
   ServeUntilStopped(signals, options.serving, *server);
   const Status drained = server->Drain(Milliseconds(options.serving.drain_timeout_seconds));

@@ -5,6 +5,7 @@
 
 #include "tandem/bundle/reader.h"
 #include "tandem/serving/app/recommend_handler.h"
+#include "tandem/serving/net/monitoring.h"
 #include "tandem/serving/net/router.h"
 #include "tandem/serving/versions/log_observer.h"
 #include "tandem/serving/versions/manager.h"
@@ -31,47 +32,48 @@ class App::Core {
                   &observer_),
         encoder_(MakeEncoder(options)) {
     router_.Add("GET", "/recommend/{user_id}", RecommendHandler(versions_, *encoder_));
-    router_.Add("GET", "/healthz", [](const net::HttpRequest&, const net::HttpResponder& respond) {
-      respond({.body = "{\"status\":\"ok\"}\n"});
-    });
-    router_.Add("GET", "/readyz",
-                [this](const net::HttpRequest&, const net::HttpResponder& respond) {
-                  respond(Readiness());
-                });
+    net::AddProbes(router_, [this] { return Readiness(); });
   }
-  // The server ends first, so that no request finds the rest gone.
-  ~Core() { server_.reset(); }
+  // What is told of versions lives longer than their polling, what is served longer than servers.
+  ~Core() {
+    versions_.Stop();
+    monitoring_.reset();
+    server_.reset();
+  }
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
   Status Start(const AppOptions& options) {
-    TANDEM_RETURN_IF_ERROR(versions_.PollForFirst());
+    TANDEM_RETURN_IF_ERROR(versions_.CheckSource());
     TANDEM_ASSIGN_OR_RETURN(
         server_, net::HttpServer::Start(options.http, [this](net::HttpRequest request,
                                                              const net::HttpResponder& respond) {
           router_.Handle(std::move(request), respond);
         }));
+    if (options.monitoring.has_value()) {
+      TANDEM_ASSIGN_OR_RETURN(
+          monitoring_, net::StartMonitoring(*options.monitoring, [this] { return Readiness(); }));
+    }
     versions_.Start(options.poll_interval);
     return {};
   }
 
+  Result<int64_t> Readiness() const {
+    if (leaving_) return UnavailableError("shutting down");
+    return versions_.Newest();
+  }
   void AnnounceShutdown() { leaving_ = true; }
   net::HttpServer& server() { return *server_; }
   const net::HttpServer& server() const { return *server_; }
+  const net::HttpServer* monitoring() const { return monitoring_.get(); }
 
  private:
-  net::HttpResponse Readiness() const {
-    if (leaving_) return net::ErrorResponse(UnavailableError("shutting down"));
-    const auto handle = versions_.Get();
-    if (!handle.ok()) return net::ErrorResponse(handle.status());
-    return {.body = StrCat("{\"status\":\"ready\",\"model_version\":", handle->version(), "}\n")};
-  }
-
   std::atomic<bool> leaving_ = false;
   versions::LogObserver observer_;
   versions::Manager<bundle::Bundle> versions_;
   net::Router router_;
   std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<net::HttpServer> monitoring_;
   std::unique_ptr<recommend::QueryEncoder> encoder_;
 };
 
@@ -85,6 +87,11 @@ App::App(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 App::~App() = default;
 
 int App::port() const { return core_->server().port(); }
+std::optional<int> App::monitoring_port() const {
+  if (core_->monitoring() == nullptr) return std::nullopt;
+  return core_->monitoring()->port();
+}
+Result<int64_t> App::Readiness() const { return core_->Readiness(); }
 void App::AnnounceShutdown() { core_->AnnounceShutdown(); }
 Status App::Drain(std::chrono::milliseconds timeout) { return core_->server().Drain(timeout); }
 

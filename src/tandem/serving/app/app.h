@@ -1,8 +1,7 @@
 // The recommender app: HTTP in, titles out, over the newest good version of a bundle.
 //
 //   GET /recommend/<user_id>?n=   recommend_handler.h
-//   GET /healthz                  200 as long as the process answers
-//   GET /readyz                   200 while it should get traffic, 503 from AnnounceShutdown on
+//   GET /healthz, /readyz         net/monitoring.h
 //
 // Errors are JSON. The user's embedding comes from a model server, or from the bundle in this
 // process where none is named. New version directories are swapped in as in the model server.
@@ -25,13 +24,14 @@ struct AppOptions {
   std::string bundle;                                // a base path, or one version's directory
   std::optional<RemoteEncoderOptions> model_server;  // none: users are encoded in process
   net::HttpServerOptions http = {.port = 6000};
+  std::optional<net::HttpServerOptions> monitoring;  // none: no listener of its own for probes
   std::chrono::milliseconds poll_interval = std::chrono::seconds(1);
 };
 
 class App {
  public:
-  // Serves when it returns. The error of the newest version where none is good, kNotFound where
-  // there is none; kUnavailable where the port is taken. `env` must outlive the app. Whether the
+  // Listens when it returns; versions are loaded beside. The error of the base path where it
+  // cannot be listed; kUnavailable where a port is taken. `env` must outlive the app. Whether the
   // model server is there is no matter: answers are marked degraded until it is.
   static Result<std::unique_ptr<App>> Start(const Env& env, const AppOptions& options);
   ~App();
@@ -39,7 +39,12 @@ class App {
   App& operator=(const App&) = delete;
 
   int port() const;
-  // /readyz says 503 from now on; requests are still answered.
+  // Nothing without that listener.
+  std::optional<int> monitoring_port() const;
+  // The version that is served, or why requests should go elsewhere: there is no good version yet,
+  // or the app is shutting down.
+  Result<int64_t> Readiness() const;
+  // Not ready any more, for good; requests are still answered.
   void AnnounceShutdown();
   // As net::HttpServer::Drain.
   Status Drain(std::chrono::milliseconds timeout);

@@ -39,8 +39,13 @@ class AppTest : public ::testing::Test {
   std::shared_ptr<const bundle::Bundle> Version(int64_t version) {
     return bundle::ReadVersion(env_, StrCat("/bundles/", version)).value();
   }
+  // Until it is ready.
   void Start(AppOptions options = {}) {
-    options.bundle = "/bundles";
+    StartAt("/bundles", std::move(options));
+    while (!app_->Readiness().ok()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  void StartAt(const std::string& bundle, AppOptions options = {}) {
+    options.bundle = bundle;
     options.http.address = "127.0.0.1";
     options.http.port = 0;
     options.poll_interval = std::chrono::milliseconds(5);
@@ -231,9 +236,27 @@ TEST_F(AppTest, ARequestThatWaitsForTheModelServerIsAnsweredInTheDrain) {
   EXPECT_EQ(BodyOf(client.Receive()), Expected(*bundle, "7", 10));
 }
 
-TEST_F(AppTest, DoesNotStartWithoutAGoodVersion) {
-  ASSERT_TRUE(env_.CreateDirectory("/empty").ok());
-  EXPECT_EQ(App::Start(env_, {.bundle = "/empty"}).status().code(), StatusCode::kNotFound);
+TEST_F(AppTest, LivesButIsNotReadyUntilAGoodVersionComes) {
+  ASSERT_TRUE(env_.CreateDirectory("/later").ok());
+  StartAt("/later", {.monitoring = net::HttpServerOptions{.address = "127.0.0.1"}});
+  HttpClient monitoring(app_->monitoring_port().value());
+  while (BodyOf(Get("/readyz")).find("/later holds no version") == std::string::npos) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_THAT(Get("/readyz"), StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(monitoring.Get("/readyz"), StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(Get("/healthz"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(Get("/recommend/7"), StartsWith("HTTP/1.1 503 "));
+  ASSERT_TRUE(env_.Rename("/bundles/1", "/later/1").ok());
+  while (!app_->Readiness().ok()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_THAT(Get("/readyz"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(monitoring.Get("/readyz"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(Get("/recommend/7"), StartsWith("HTTP/1.1 200 "));
+  app_->AnnounceShutdown();
+  EXPECT_THAT(monitoring.Get("/readyz"), StartsWith("HTTP/1.1 503 "));
+}
+
+TEST_F(AppTest, DoesNotStartWithoutItsBasePath) {
   EXPECT_EQ(App::Start(env_, {.bundle = "/none"}).status().code(), StatusCode::kNotFound);
 }
 

@@ -1,5 +1,6 @@
 // The model server: one model's newest good versions behind TensorFlow Serving's gRPC services,
-// with health and reflection.
+// with health and reflection. The health of "" says that the process is alive, that of the two
+// services whether it is ready.
 //
 // New version directories are loaded beside what serves, their golden samples replayed, then
 // swapped in; a bad one is refused and the others serve on. Two versions stay loaded, so that an
@@ -8,11 +9,13 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "tandem/base/env.h"
 #include "tandem/base/status.h"
 #include "tandem/serving/net/grpc_server.h"
+#include "tandem/serving/net/http_server.h"
 
 namespace tandem::model_server {
 
@@ -20,13 +23,14 @@ struct ModelServerOptions {
   std::string model_name = "user_model";
   std::string model_base_path;
   net::GrpcServerOptions grpc = {.port = 8500};
+  std::optional<net::HttpServerOptions> monitoring;  // none: no such listener
   std::chrono::milliseconds poll_interval = std::chrono::seconds(1);
 };
 
 class ModelServer {
  public:
-  // Serves when it returns. The error of the newest version where none is good, kNotFound where
-  // there is none; kUnavailable where the port is taken. `env` must outlive the server.
+  // Listens when it returns; versions are loaded beside. The error of the base path where it
+  // cannot be listed; kUnavailable where a port is taken. `env` must outlive the server.
   static Result<std::unique_ptr<ModelServer>> Start(const Env& env,
                                                     const ModelServerOptions& options);
   ~ModelServer();
@@ -34,7 +38,12 @@ class ModelServer {
   ModelServer& operator=(const ModelServer&) = delete;
 
   int port() const;
-  // Health becomes NOT_SERVING, for good; requests are still answered.
+  // Nothing without that listener.
+  std::optional<int> monitoring_port() const;
+  // The newest version that is served, or why requests should go elsewhere: the base path holds no
+  // good version yet, or the server is shutting down.
+  Result<int64_t> Readiness() const;
+  // Not ready any more, for good; requests are still answered.
   void AnnounceShutdown();
   // Takes no new requests; returns when those in flight have finished, or were cancelled after
   // `timeout`.

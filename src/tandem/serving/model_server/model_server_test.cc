@@ -34,10 +34,15 @@ class ModelServerTest : public ::testing::Test {
     const auto written = bundle::WriteNextVersion(env_, kBase, bundle::testing::TinyBundle(seed));
     ASSERT_TRUE(written.ok()) << written.status();
   }
+  // Until it is ready.
   void Start() {
+    StartAt(kBase);
+    while (!server_->Readiness().ok()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  void StartAt(const std::string& base) {
     ModelServerOptions options;
     options.model_name = "user_model";
-    options.model_base_path = kBase;
+    options.model_base_path = base;
     options.grpc = {.address = "127.0.0.1"};
     options.poll_interval = std::chrono::milliseconds(5);
     auto server = ModelServer::Start(env_, options);
@@ -225,22 +230,30 @@ TEST_F(ModelServerTest, StatusOfWhatIsNotThereIsNotFound) {
   EXPECT_EQ(ask().error_code(), grpc::NOT_FOUND);
 }
 
-TEST_F(ModelServerTest, DoesNotStartWithoutAGoodVersion) {
-  const auto start = [&](const std::string& path) {
-    ModelServerOptions options;
-    options.model_base_path = path;
-    options.grpc = {.address = "127.0.0.1"};
-    return ModelServer::Start(env_, options).status();
-  };
-  ASSERT_TRUE(env_.CreateDirectory("/empty").ok());
-  EXPECT_EQ(start("/empty"),
-            NotFoundError("/empty holds no version: expected a directory named 1, 2, ..."));
-  EXPECT_EQ(start("/nowhere").code(), StatusCode::kNotFound);
+TEST_F(ModelServerTest, DoesNotStartWithoutItsBasePath) {
+  ModelServerOptions options;
+  options.model_base_path = "/nowhere";
+  EXPECT_EQ(ModelServer::Start(env_, options).status().code(), StatusCode::kNotFound);
+}
+
+TEST_F(ModelServerTest, IsNotReadyUntilAGoodVersionComesAndSaysWhy) {
   std::string manifest = env_.ReadFile("/bundles/1/manifest.json").value();
   ASSERT_TRUE(
       env_.WriteFile("/bundles/1/manifest.json", manifest.substr(0, manifest.size() / 2)).ok());
-  EXPECT_EQ(start(kBase).code(), StatusCode::kDataLoss);
-  EXPECT_THAT(start(kBase).message(), StartsWith("/bundles/1: manifest.json"));
+  StartAt(kBase);
+  while (server_->Readiness().status().code() != StatusCode::kDataLoss) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_THAT(server_->Readiness().status().message(),
+              StartsWith("version 1 is refused: /bundles/1: manifest.json"));
+  EXPECT_EQ(Ask(Spec()).status.error_message(),
+            "Servable not found for request: Latest(user_model)");
+  EXPECT_EQ(Statuses().model_version_status(0).state(), wire::ModelVersionStatus::END);
+  Write(2);
+  WaitForNewest(2);
+  EXPECT_EQ(server_->Readiness().value(), 2);
+  server_->AnnounceShutdown();
+  EXPECT_EQ(server_->Readiness().status().code(), StatusCode::kUnavailable);
 }
 
 TEST_F(ModelServerTest, AnnouncedShutdownStillAnswersUntilTheDrain) {

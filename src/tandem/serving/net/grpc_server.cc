@@ -55,12 +55,18 @@ GrpcServer::~GrpcServer() { Drain(std::chrono::milliseconds(0)); }
 
 void GrpcServer::SetServing(const std::string& service, bool serving) {
   auto* health = server_->GetHealthCheckService();
-  if (health != nullptr) health->SetServingStatus(service, serving);
+  if (health == nullptr) return;
+  MutexLock lock(mutex_);
+  named_.insert(service);
+  health->SetServingStatus(service, serving && !leaving_);
 }
 
 void GrpcServer::AnnounceShutdown() {
   auto* health = server_->GetHealthCheckService();
-  if (health != nullptr) health->Shutdown();
+  if (health == nullptr) return;
+  MutexLock lock(mutex_);
+  leaving_ = true;
+  for (const std::string& service : named_) health->SetServingStatus(service, false);
 }
 
 void GrpcServer::Drain(std::chrono::milliseconds timeout) {

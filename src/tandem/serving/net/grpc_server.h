@@ -6,10 +6,12 @@
 
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "tandem/base/status.h"
+#include "tandem/base/thread_annotations.h"
 
 namespace grpc {
 class Server;
@@ -32,8 +34,9 @@ struct GrpcServerOptions {
 
 class GrpcServer {
  public:
-  // Listens and serves when it returns. The health of "" is SERVING, that of others unknown until
-  // SetServing. kUnavailable where the port is taken, kInvalidArgument for an address that is none.
+  // Listens and serves when it returns. The health of "" is SERVING until the end, that of others
+  // unknown until SetServing. kUnavailable where the port is taken, kInvalidArgument for an address
+  // that is none.
   static Result<std::unique_ptr<GrpcServer>> Start(const GrpcServerOptions& options,
                                                    const std::vector<grpc::Service*>& services);
   // Cuts what is still in flight.
@@ -42,11 +45,11 @@ class GrpcServer {
   GrpcServer& operator=(const GrpcServer&) = delete;
 
   int port() const { return port_; }
-  // The health of one service by its full name, or of "", the server.
-  void SetServing(const std::string& service, bool serving);
-  // Every service becomes NOT_SERVING for good, while requests are still answered: for the time
-  // that load balancers need to notice.
-  void AnnounceShutdown();
+  // The health of one service by its full name: whether it should get requests.
+  void SetServing(const std::string& service, bool serving) TANDEM_EXCLUDES(mutex_);
+  // What SetServing named becomes NOT_SERVING for good, while requests are still answered: for the
+  // time that load balancers need to notice.
+  void AnnounceShutdown() TANDEM_EXCLUDES(mutex_);
   // Takes no new requests; returns when those in flight have finished, or cancels them after
   // `timeout`.
   void Drain(std::chrono::milliseconds timeout);
@@ -56,6 +59,10 @@ class GrpcServer {
 
   const std::unique_ptr<grpc::Server> server_;
   const int port_;
+
+  Mutex mutex_;
+  std::set<std::string> named_ TANDEM_GUARDED_BY(mutex_);
+  bool leaving_ TANDEM_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace tandem::net

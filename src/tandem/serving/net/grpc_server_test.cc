@@ -47,8 +47,12 @@ TEST(GrpcServerTest, HealthFollowsWhatIsSetAndAnAnnouncedShutdown) {
   EXPECT_EQ(Check(server->port(), "a.B"), kServing);
   server->SetServing("a.B", false);
   EXPECT_EQ(Check(server->port(), "a.B"), kNotServing);
+  server->SetServing("a.B", true);
   server->AnnounceShutdown();
-  EXPECT_EQ(Check(server->port(), ""), kNotServing);
+  EXPECT_EQ(Check(server->port(), "a.B"), kNotServing);
+  EXPECT_EQ(Check(server->port(), ""), kServing) << "it lives until the drain";
+  server->SetServing("a.B", true);
+  EXPECT_EQ(Check(server->port(), "a.B"), kNotServing) << "a version that comes too late";
   server->Drain(std::chrono::seconds(5));
   EXPECT_EQ(Check(server->port(), ""), "error 14");  // UNAVAILABLE
 }

@@ -17,7 +17,7 @@ void LogObserver::OnUnloaded(int64_t version) {
 }
 
 void LogObserver::OnSourceError(const Status& why) {
-  Log(LogLevel::kError, StrCat(name_, ": cannot list versions: ", why));
+  Log(LogLevel::kError, StrCat(name_, ": no versions: ", why));
 }
 
 }  // namespace tandem::versions

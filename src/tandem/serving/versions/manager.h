@@ -54,23 +54,10 @@ class Manager {
   Manager& operator=(const Manager&) = delete;
 
   // One round, on this thread. The error is that of the source; a refused version is none.
-  Status Poll() { return Poll(std::stop_token(), observer_); }
+  Status Poll() { return Poll(std::stop_token()); }
 
-  // A first round that must leave something to serve: else the error of the source, that of the
-  // newest version where all are refused, or kNotFound where there is none. The observer is told
-  // of it afterwards, and only where it went well: the error is the caller's to tell.
-  Status PollForFirst() {
-    TANDEM_RETURN_IF_ERROR(Poll(std::stop_token(), nullptr));
-    if (Get().ok()) {
-      if (observer_ != nullptr) TellStatuses();
-      return Status();
-    }
-    for (const VersionStatus& one : Statuses()) {
-      if (!one.error.ok()) return one.error;
-    }
-    return NotFoundError(source_->Name(),
-                         " holds no version: expected a directory named 1, 2, ...");
-  }
+  // Whether the versions can be listed: what a server asks before it starts.
+  Status CheckSource() const { return source_->List().status(); }
 
   // Polls now and then every `interval`, on a thread of its own. Once at most.
   void Start(std::chrono::milliseconds interval) {
@@ -79,7 +66,7 @@ class Manager {
       std::condition_variable_any wake;
       while (!stop.stop_requested()) {
         // A source that cannot be read is the observer's to tell; what is loaded serves on.
-        static_cast<void>(Poll(stop, observer_));
+        static_cast<void>(Poll(stop));
         std::unique_lock<std::mutex> lock(mutex);
         wake.wait_for(lock, stop, interval, [] { return false; });
       }
@@ -102,6 +89,23 @@ class Manager {
     std::string available;
     for (const auto& one : *snapshot) available += StrCat(available.empty() ? "" : ", ", one.first);
     return NotFoundError("version ", *version, " is not available; available: ", available);
+  }
+
+  // The number of the newest available version; where none is available, why.
+  Result<int64_t> Newest() const TANDEM_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (!published_->empty()) return published_->begin()->first;
+    for (const auto& [version, entry] : entries_) {
+      if (entry.state == State::kLoading) {
+        return UnavailableError("version ", version, " is being loaded");
+      }
+    }
+    for (const auto& [version, entry] : entries_) {
+      if (entry.refused()) {
+        return entry.error.WithContext(StrCat("version ", version, " is refused"));
+      }
+    }
+    return source_error_.ok() ? UnavailableError("no version is available yet") : source_error_;
   }
 
   // Every version that was tried and still has a directory or a handle, newest first.
@@ -129,19 +133,16 @@ class Manager {
     bool refused() const { return !error.ok(); }
   };
 
-  // `observer` may be null.
-  Status Poll(const std::stop_token& stop, Observer* observer)
-      TANDEM_EXCLUDES(poll_mutex_, mutex_) {
+  Status Poll(const std::stop_token& stop) TANDEM_EXCLUDES(poll_mutex_, mutex_) {
     MutexLock one_poll(poll_mutex_);
     Result<std::vector<FoundVersion>> listed = source_->List();
-    if (!listed.ok()) {
-      if (observer != nullptr && listed.status() != source_error_) {
-        observer->OnSourceError(listed.status());
-      }
-      source_error_ = listed.status();
-      return listed.status();
+    Status trouble = listed.status();
+    if (listed.ok() && listed->empty() && Published()->empty()) {
+      trouble =
+          NotFoundError(source_->Name(), " holds no version: expected a directory named 1, 2, ...");
     }
-    source_error_ = Status();
+    if (SetSourceError(trouble) && observer_ != nullptr) observer_->OnSourceError(trouble);
+    if (!listed.ok()) return trouble;
     std::map<int64_t, FoundVersion> found;
     std::vector<int64_t> versions;
     for (const FoundVersion& one : *listed) {
@@ -151,9 +152,9 @@ class Manager {
     Forget(found);
     while (!stop.stop_requested()) {
       const Actions actions = Decide(policy_, versions, Had());
-      for (const int64_t version : actions.unload) Unload(version, observer);
+      for (const int64_t version : actions.unload) Unload(version);
       if (actions.load.empty()) break;
-      Load(found.at(actions.load.front()), observer);
+      Load(found.at(actions.load.front()));
     }
     return Status();
   }
@@ -185,7 +186,7 @@ class Manager {
     return had;
   }
 
-  void Load(const FoundVersion& found, Observer* observer) TANDEM_EXCLUDES(mutex_) {
+  void Load(const FoundVersion& found) TANDEM_EXCLUDES(mutex_) {
     SetEntry(found.version, Entry{State::kLoading, Status(), "", {}});
     // Before the load, so that a change during it is seen by the next poll.
     const auto fingerprint = source_->Fingerprint(found);
@@ -194,31 +195,31 @@ class Manager {
       SetEntry(
           found.version,
           Entry{State::kEnd, loaded.status(), fingerprint.ok() ? *fingerprint : std::string(), {}});
-      if (observer != nullptr) observer->OnRefused(found.version, loaded.status());
+      if (observer_ != nullptr) observer_->OnRefused(found.version, loaded.status());
       return;
     }
     auto next = std::make_shared<Snapshot>(*Published());
     (*next)[found.version] = std::move(loaded).value();
     Publish(std::move(next), found.version, Entry{State::kAvailable, Status(), "", {}});
-    if (observer != nullptr) observer->OnAvailable(found.version);
+    if (observer_ != nullptr) observer_->OnAvailable(found.version);
   }
 
-  void Unload(int64_t version, Observer* observer) TANDEM_EXCLUDES(mutex_) {
+  void Unload(int64_t version) TANDEM_EXCLUDES(mutex_) {
     auto next = std::make_shared<Snapshot>(*Published());
     const auto at = next->find(version);
     Entry entry{State::kUnloading, Status(), "", at->second};
     next->erase(at);
     Publish(std::move(next), version, std::move(entry));
-    if (observer != nullptr) observer->OnUnloaded(version);
+    if (observer_ != nullptr) observer_->OnUnloaded(version);
   }
 
-  void TellStatuses() {
-    for (const VersionStatus& one : Statuses()) {
-      if (one.state == State::kAvailable) observer_->OnAvailable(one.version);
-      if (!one.error.ok()) observer_->OnRefused(one.version, one.error);
-    }
+  // True where it is a trouble that was not told before.
+  bool SetSourceError(const Status& trouble) TANDEM_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    const bool fresh = !trouble.ok() && trouble != source_error_;
+    source_error_ = trouble;
+    return fresh;
   }
-
   void SetEntry(int64_t version, Entry entry) TANDEM_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     entries_[version] = std::move(entry);
@@ -242,11 +243,11 @@ class Manager {
   const std::unique_ptr<Loader<T>> loader_;
   Observer* const observer_;
 
-  mutable Mutex poll_mutex_;  // taken before mutex_
-  Status source_error_ TANDEM_GUARDED_BY(poll_mutex_);
+  mutable Mutex poll_mutex_;  // held by one poll, loads included; taken before mutex_
 
   mutable Mutex mutex_;  // held for look-ups and swaps of pointers only
   std::map<int64_t, Entry, std::greater<>> entries_ TANDEM_GUARDED_BY(mutex_);
+  Status source_error_ TANDEM_GUARDED_BY(mutex_);
   std::shared_ptr<const Snapshot> published_ TANDEM_GUARDED_BY(mutex_) =
       std::make_shared<Snapshot>();
 

@@ -14,7 +14,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 // A model that counts how many of its kind are alive.
 struct Model {
@@ -102,23 +101,37 @@ TEST_F(ManagerTest, BeforeTheFirstVersionItIsUnavailable) {
   EXPECT_EQ(TextOf(), "one");
 }
 
-TEST_F(ManagerTest, TheFirstRoundIsToldOnceItLeftSomethingToServe) {
-  Put(1, "one");
-  Put(2, "bad");
-  ASSERT_TRUE(manager_->PollForFirst().ok());
-  EXPECT_EQ(TextOf(), "one");
-  EXPECT_THAT(events_.log, ElementsAre("!2", "+1"));
-}
-
-TEST_F(ManagerTest, AFirstRoundThatLeavesNothingIsAnErrorAndNothingElse) {
-  EXPECT_EQ(manager_->PollForFirst().code(), StatusCode::kNotFound);
+TEST_F(ManagerTest, WhyNothingIsServedIsToldUntilAGoodVersionComes) {
+  EXPECT_EQ(manager_->CheckSource().code(), StatusCode::kNotFound);
+  EXPECT_EQ(manager_->Newest().status(), UnavailableError("no version is available yet"));
   ASSERT_TRUE(env_.CreateDirectory("/m").ok());
-  EXPECT_EQ(manager_->PollForFirst(),
-            NotFoundError("/m holds no version: expected a directory named 1, 2, ..."));
+  EXPECT_TRUE(manager_->CheckSource().ok());
+  const Status none = NotFoundError("/m holds no version: expected a directory named 1, 2, ...");
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(manager_->Poll().ok());
+  EXPECT_EQ(manager_->Newest().status(), none);
   Put(1, "bad");
   Put(2, "bad");
-  EXPECT_EQ(manager_->PollForFirst(), DataLossError("/m/2: bad"));
-  EXPECT_THAT(events_.log, IsEmpty());
+  ASSERT_TRUE(manager_->Poll().ok());
+  EXPECT_EQ(manager_->Newest().status(), DataLossError("version 2 is refused: /m/2: bad"));
+  Put(3, "three");
+  ASSERT_TRUE(manager_->Poll().ok());
+  EXPECT_EQ(manager_->Newest().value(), 3);
+  EXPECT_THAT(events_.log, ElementsAre(none.ToString(), "!2", "!1", "+3"));
+}
+
+TEST_F(ManagerTest, WhileTheFirstVersionIsLoadedNewestSaysSo) {
+  Put(1, "one");
+  Status during;
+  Manager<Model> manager(
+      Policy{}, std::make_unique<DirectorySource>(env_, "/m"),
+      std::make_unique<FunctionLoader<Model>>([&](const std::string&, int64_t) {
+        during = manager.Newest().status();
+        return Result<std::shared_ptr<const Model>>(std::make_shared<Model>("one", alive_));
+      }),
+      nullptr);
+  ASSERT_TRUE(manager.Poll().ok());
+  EXPECT_EQ(during, UnavailableError("version 1 is being loaded"));
+  EXPECT_EQ(manager.Newest().value(), 1);
 }
 
 TEST_F(ManagerTest, ASwapLoadsFirstAndLetsTheOldestGoAfter) {

@@ -19,7 +19,8 @@ class Observer {
   virtual void OnRefused(int64_t version, const Status& why) = 0;
   // No new request gets it; it dies with its last handle.
   virtual void OnUnloaded(int64_t version) = 0;
-  // The versions could not be listed; told once for each different message in a row.
+  // The versions could not be listed, or there is none to begin with; told once for each different
+  // message in a row.
   virtual void OnSourceError(const Status& why) = 0;
 };
 

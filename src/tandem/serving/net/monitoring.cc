@@ -1,0 +1,29 @@
+#include "tandem/serving/net/monitoring.h"
+
+#include <utility>
+
+namespace tandem::net {
+
+void AddProbes(Router& router, Readiness readiness) {
+  router.Add("GET", "/healthz", [](const HttpRequest&, const HttpResponder& respond) {
+    respond({.body = "{\"status\":\"ok\"}\n"});
+  });
+  router.Add(
+      "GET", "/readyz",
+      [readiness = std::move(readiness)](const HttpRequest&, const HttpResponder& respond) {
+        const Result<int64_t> version = readiness();
+        if (!version.ok()) return respond(ErrorResponse(503, version.status().message()));
+        respond({.body = StrCat("{\"status\":\"ready\",\"model_version\":", *version, "}\n")});
+      });
+}
+
+Result<std::unique_ptr<HttpServer>> StartMonitoring(const HttpServerOptions& options,
+                                                    Readiness readiness) {
+  const auto router = std::make_shared<Router>();
+  AddProbes(*router, std::move(readiness));
+  return HttpServer::Start(options, [router](HttpRequest request, const HttpResponder& respond) {
+    router->Handle(std::move(request), respond);
+  });
+}
+
+}  // namespace tandem::net
