@@ -1,0 +1,270 @@
+"""The overlay production under a steady load through its load balancer: every answer is counted, whatever is done to the pods."""
+import collections
+import re
+import signal
+import time
+import unittest
+
+from cluster import (Failure, api, ask, beside, external_address, get, kubectl, on_node, pods, ready_pods, rollout, run, wait_until)
+from fixture import (AGAIN, APP, BUNDLES, FIRST, MODEL, NAMESPACE, OTHER, OUT, REPORT, ClusterTestCase, Disturbance, apply_overlay, bundle,
+                     delete_namespace, scale, set_image, wait_for, write_expected)
+
+ROUNDS = 5
+
+
+def setUpModule():
+    apply_overlay("production")
+    for app in (MODEL, APP):
+        wait_for(app, 2)
+
+
+def tearDownModule():
+    delete_namespace(NAMESPACE)
+
+
+def wait_until_whole():
+    """Several answers in a row come through the model server."""
+    address = external_address(NAMESPACE)
+    wait_until("answers come through the model server",
+               lambda: all(ask(address)[0] == 200 and "x-tandem-degraded" not in ask(address)[1] for _ in range(4)))
+
+
+def bundle_of(pod):
+    return BUNDLES[pod.image.rpartition(":")[2]]
+
+
+def calls_by_replica():
+    return {pod.name: pod.metrics().sum("tandem_grpc_requests_total", method="Predict") for pod in ready_pods(NAMESPACE, MODEL)}
+
+
+class ProductionTest(ClusterTestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.expected = write_expected(OUT / "expected.json", {name: bundle(name) for name in ("a", "b")})
+
+    def setUp(self):
+        """Each test begins with two replicas of each, of the first images."""
+        apply_overlay("production")
+        for app in (MODEL, APP):
+            set_image(app, FIRST)
+            scale(app, 2)
+            rollout(NAMESPACE, app)
+            wait_for(app, 2)
+        wait_until_whole()
+
+    def disturb(self, what, **options):
+        return Disturbance(what, self.expected, **options)
+
+    def test_the_restricted_namespace_accepts_every_pod(self):
+        self.assertEqual(get(f"/api/v1/namespaces/{NAMESPACE}")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted")
+        for app in (MODEL, APP):
+            for pod in wait_for(app, 2):
+                self.assertEqual(pod.restarts, 0)
+                self.assertEqual(int(run("stat", "-c", "%u", f"/proc/{pod.process()}")), 65532)
+
+    def test_answers_are_those_of_the_command_line_and_not_degraded(self):
+        with self.disturb("none") as disturbance:
+            time.sleep(5)
+        self.assert_whole(disturbance)
+        self.assertEqual({answer.label for answer in disturbance.answers}, {"a"})
+
+    def test_rolling_updates_of_the_model_server(self):
+        self.roll(MODEL)
+
+    def test_rolling_updates_of_the_app(self):
+        self.roll(APP)
+
+    def roll(self, app):
+        with self.disturb(f"rolling update of {app}, {ROUNDS} in a row") as disturbance:
+            for i in range(ROUNDS):
+                set_image(app, (AGAIN, FIRST)[i % 2])
+                rollout(NAMESPACE, app)
+            wait_for(app, 2)
+        self.assert_whole(disturbance)
+        self.assertEqual(len({pod.name for _, found in disturbance.histories[app].states for pod in found}), 2 * (ROUNDS + 1))
+
+    def test_a_rollback(self):
+        set_image(APP, AGAIN)
+        rollout(NAMESPACE, APP)
+        with self.disturb("rollback of recommender-app (kubectl rollout undo)") as disturbance:
+            kubectl("-n", NAMESPACE, "rollout", "undo", f"deployment/{APP}")
+            rollout(NAMESPACE, APP)
+        self.assert_whole(disturbance)
+
+    def test_a_deleted_model_pod(self):
+        with self.disturb("kubectl delete pod of user-model") as disturbance:
+            kubectl("-n", NAMESPACE, "delete", "pod", wait_for(MODEL, 2)[0].name)
+            wait_for(MODEL, 2)
+        self.assert_whole(disturbance)
+
+    def test_a_deleted_app_pod(self):
+        with self.disturb("kubectl delete pod of recommender-app") as disturbance:
+            kubectl("-n", NAMESPACE, "delete", "pod", wait_for(APP, 2)[0].name)
+            wait_for(APP, 2)
+        self.assert_whole(disturbance)
+
+    def test_scaling_of_the_model_server(self):
+        # The autoscaler would not let it be one; an operator who scales by hand takes it away too.
+        kubectl("-n", NAMESPACE, "delete", "hpa", MODEL)
+        scale(MODEL, 1)
+        wait_for(MODEL, 1)
+        wait_until_whole()
+        with self.disturb("scale of user-model 1 to 3 to 1") as disturbance:
+            scale(MODEL, 3)
+            wait_for(MODEL, 3)
+            time.sleep(5)
+            scale(MODEL, 1)
+            wait_for(MODEL, 1)
+        self.assert_whole(disturbance)
+
+    def test_load_spreads_over_three_model_replicas(self):
+        scale(MODEL, 2)
+        wait_for(MODEL, 2)
+        with self.disturb("scale of user-model 2 to 3") as disturbance:
+            scale(MODEL, 3)
+            wait_for(MODEL, 3)
+            ready = time.time()
+            shares = []
+
+            def even():
+                before = calls_by_replica()
+                time.sleep(3)
+                after = calls_by_replica()
+                calls = {name: after[name] - before.get(name, 0) for name in after}
+                shares.append({name: round(3 * count / max(1, sum(calls.values())), 2) for name, count in calls.items()})
+                return len(calls) == 3 and all(0.8 <= share <= 1.2 for share in shares[-1].values())
+            wait_until("each of three replicas gets a third of the calls", even, seconds=30, every=0)
+            spread = time.time() - ready
+        REPORT.number("scale-out to 3 model replicas, Ready to within 20 % of even (a window of 3 s)", spread, "s", 30)
+        REPORT.add("note", "Shares of three model replicas, 1 is even", text=str(shares))
+        self.assert_whole(disturbance)
+        self.assertLessEqual(spread, 30)
+
+    def test_a_killed_model_container(self):
+        with self.disturb("kill -9 of a user-model container") as disturbance:
+            pod = wait_for(MODEL, 2)[0]
+            pod.signal(signal.SIGKILL)
+            wait_until("the container is restarted", lambda: pod.now().restarts == 1 and pod.now().ready)
+        self.assert_whole(disturbance)
+
+    def test_an_eviction(self):
+        for app in (MODEL, APP):
+            with self.disturb(f"eviction of a {app} pod") as disturbance:
+                one, two = wait_for(app, 2)
+                self.assertEqual(self.evict(one)[0], 201)
+                status, answer = self.evict(two)
+                self.assertEqual((status, answer["reason"]), (429, "TooManyRequests"), answer)
+                wait_for(app, 2)
+            self.assert_whole(disturbance)
+
+    @staticmethod
+    def evict(pod):
+        return api("POST", f"/api/v1/namespaces/{NAMESPACE}/pods/{pod.name}/eviction",
+                   {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod.name, "namespace": NAMESPACE}})
+
+    def test_a_killed_app_container_costs_its_own_connections_only(self):
+        with self.disturb("kill -9 of a recommender-app container") as disturbance:
+            pod = wait_for(APP, 2)[0]
+            self.assertIn(pod.ip, self.pods_by_port().values())
+            tracker = self.track_connections()
+            time.sleep(1)
+            ports = self.pods_by_port()
+            killed = time.time()
+            pod.signal(signal.SIGKILL)
+            wait_until("the container is restarted", lambda: pod.now().restarts == 1 and pod.now().ready)
+            time.sleep(1)
+            tracker.terminate()
+        ports |= self.parse_connections(tracker.communicate()[0])
+        failed = disturbance.answers.failed()
+        outage = max((answer.start for answer in failed), default=killed) - killed
+        REPORT.number("kill -9 of an app container: failed requests", len(failed), f"of {len(disturbance.answers)}")
+        REPORT.number("kill -9 of an app container: until the last failed request began", outage, "s")
+        self.assertEqual([answer for answer in failed if ports.get(answer.port) not in (pod.ip, None)][:5], [], pod.ip)
+        self.assertGreater(len([answer for answer in disturbance.answers if ports.get(answer.port) not in (pod.ip, None)]), 100)
+        # A connection of its own that is refused has no port that could be looked up.
+        self.assertTrue(all(answer.start >= killed - 0.1 for answer in failed))
+        self.assertLess(outage, 10)
+        self.assertEqual(list(disturbance.answers.mixed()), [])
+
+    @staticmethod
+    def parse_connections(text):
+        """{port of the client: address of the pod that its connection to the app went to}"""
+        found = {}
+        for line in text.splitlines():
+            match = re.search(r"sport=(\d+) dport=6000 .*?src=(\S+)", line)
+            if match:
+                found[match[1]] = match[2]
+        return found
+
+    def pods_by_port(self):
+        return self.parse_connections(run(*on_node("conntrack", "-L", "-p", "tcp", "--orig-port-dst", "6000")))
+
+    @staticmethod
+    def track_connections():
+        import subprocess
+        return subprocess.Popen(on_node("conntrack", "-E", "-e", "NEW,UPDATES", "-p", "tcp", "--orig-port-dst", "6000"),
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def test_two_images_that_call_their_model_version_1_are_never_mixed(self):
+        with self.disturb("both deployments to images with another bundle of the same version number, and back") as disturbance:
+            set_image(MODEL, OTHER)      # first the one
+            rollout(NAMESPACE, MODEL)
+            wait_for(MODEL, 2)
+            set_image(APP, OTHER)        # then the other
+            rollout(NAMESPACE, APP)
+            wait_for(APP, 2)
+            time.sleep(3)
+            for app in (APP, MODEL):     # and back, both at once
+                set_image(app, FIRST)
+            for app in (APP, MODEL):
+                rollout(NAMESPACE, app)
+                wait_for(app, 2)
+            time.sleep(3)
+        answers = disturbance.answers
+        self.assert_whole(disturbance, degraded_allowed=True)
+        labels = collections.Counter(answer.label for answer in answers)
+        self.assertEqual(set(labels), {"a", "b"})
+        for name in ("a", "b"):
+            spans = disturbance.histories[MODEL].serving(lambda pod, name=name: bundle_of(pod) == name)
+            wrong = [answer for answer in answers.degraded().labelled(name)
+                     if any(begin <= answer.start and answer.start + answer.milliseconds / 1000 <= end for begin, end in spans)]
+            self.assertEqual(wrong[:5], [], f"{len(wrong)} answers of bundle {name} are degraded while a model replica has it: {spans}")
+
+    def test_without_the_model_server_the_app_answers_and_recovers(self):
+        with self.disturb("user-model scaled to none, and back to 2") as disturbance:
+            scale(MODEL, 0)
+            wait_until("no model server is left", lambda: not pods(NAMESPACE, MODEL))
+            alone = time.time()
+            time.sleep(5)
+            self.assertEqual(len(ready_pods(NAMESPACE, APP)), 2)
+            back = time.time()
+            scale(MODEL, 2)
+            wait_for(MODEL, 2)
+            ready = time.time()
+            wait_until_whole()
+            time.sleep(2)
+        answers = disturbance.answers
+        self.assert_whole(disturbance, degraded_allowed=True)
+        self.assertEqual({answer.degraded for answer in answers.between(alone, back)}, {"model-server"})
+        last = max(answer.start for answer in answers.degraded())
+        REPORT.number("model server back from nothing: Ready of both to the last degraded answer", max(0, last - ready), "s")
+        self.assertEqual({pod.restarts for pod in pods(NAMESPACE, APP)}, {0})
+
+    def test_a_stopped_process_is_restarted_by_its_liveness_probe(self):
+        for app in (MODEL, APP):
+            with self.disturb(f"a {app} process that hangs (SIGSTOP)") as disturbance:
+                pod = wait_for(app, 2)[0]
+                pod.signal(signal.SIGSTOP)
+                stopped = time.time()
+                wait_until("the container is restarted", lambda: pod.now().restarts == 1 and pod.now().ready)
+            REPORT.number(f"{app} that hangs: until its container is restarted and ready", time.time() - stopped, "s")
+            REPORT.add("note", f"{app} that hangs: requests", text=str(disturbance.answers.outcomes()))
+            self.assertEqual(list(disturbance.answers.mixed()), [])
+            events = kubectl("-n", NAMESPACE, "get", "events", "-o", "json", f"--field-selector=involvedObject.name={pod.name}")
+            self.assertRegex(events, "Liveness probe failed")
+            if app == MODEL:
+                self.assertEqual(list(disturbance.answers.failed()), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
