@@ -11,6 +11,8 @@
 #include <span>
 #include <vector>
 
+#include "tandem/math/kernels.h"
+
 namespace tandem::index {
 
 class Bitmap {
@@ -30,11 +32,7 @@ class Bitmap {
   bool Contains(int32_t row) const { return (words_[Word(row)] & Bit(row)) != 0; }
 
   // How many rows are in the set: a pass over the words.
-  size_t Count() const {
-    size_t count = 0;
-    for (const uint64_t word : words_) count += static_cast<size_t>(std::popcount(word));
-    return count;
-  }
+  size_t Count() const { return math::CountBits(words_); }
   bool Empty() const {
     for (const uint64_t word : words_) {
       if (word != 0) return false;

@@ -107,27 +107,23 @@ Status ExactIndex::Search(std::span<const float> queries, const SearchOptions& o
   return {};
 }
 
-// Whether to score what the filter admits one by one: a tenth of a microsecond for a dozen of
-// items, where a scan takes that long for a few hundred.
-bool ExactIndex::IsShort(const Bitmap* filter) const {
-  return filter != nullptr && filter->Count() <= data_.n / 32 + 256;
-}
-
 void ExactIndex::SearchBatch(std::span<const float> queries, size_t first,
                              const SearchOptions& options, std::span<int32_t> ids,
                              std::span<float> scores) const {
   const size_t d = data_.dimension;
   const size_t count = queries.size() / d;
   const auto k = static_cast<size_t>(options.k);
-  const bool is_short = IsShort(options.filter);
+  Wanted wanted = {.k = std::min(k, data_.n), .filter = options.filter, .admitted = data_.n};
+  if (options.filter != nullptr) wanted.admitted = options.filter->Count();
+  // To score what a short filter admits one by one: a tenth of a microsecond for a dozen of items,
+  // where a scan takes that long for a few hundred.
+  const bool is_short = options.filter != nullptr && wanted.admitted <= data_.n / 32 + 256;
   const size_t own_blocks = count == 1 ? data_.block_count() : kOwnBlocks;
   std::vector<Scan> scans;
   scans.reserve(count);
   for (size_t i = 0; i < count; ++i) {
-    scans.emplace_back(
-        data_, queries.subspan(i * d, d), std::min(k, data_.n),
-        options.exclude.empty() ? std::span<const int32_t>() : options.exclude[first + i],
-        options.filter);
+    if (!options.exclude.empty()) wanted.exclude = options.exclude[first + i];
+    scans.emplace_back(data_, queries.subspan(i * d, d), wanted);
     if (is_short) {
       scans.back().ScoreAdmitted();
     } else {

@@ -57,7 +57,6 @@ class ExactIndex final : public ItemIndex {
   // `count` queries side by side; `first` is the place of their exclusion lists.
   void SearchBatch(std::span<const float> queries, size_t first, const SearchOptions& options,
                    std::span<int32_t> ids, std::span<float> scores) const;
-  bool IsShort(const Bitmap* filter) const;
 
   ScanData data_;
 };

@@ -28,19 +28,6 @@ constexpr double kTailShare = 0.03;
 
 constexpr size_t kSample = 8192;  // rows that the axes are found from
 
-double SquaredNorm(std::span<const float> x) {
-  double sum = 0;
-  for (const float value : x) sum += static_cast<double>(value) * static_cast<double>(value);
-  return sum;
-}
-
-float RoundUp(double x) {
-  const auto nearest = static_cast<float>(x);
-  return static_cast<double>(nearest) < x
-             ? std::nextafter(nearest, std::numeric_limits<float>::infinity())
-             : nearest;
-}
-
 // Rows as bytes: the largest number is 127 steps. No scale is zero, so that codes are finite.
 float ScaleOf(std::span<const float> row) {
   float largest = 0;

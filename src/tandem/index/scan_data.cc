@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tandem/math/kernels.h"
 
@@ -14,6 +15,27 @@ void ScanData::CopyRow(size_t place, std::span<float> row) const {
   } else {
     std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(begin), dimension, row.begin());
   }
+}
+
+double SquaredNorm(std::span<const float> x) {
+  // Four sums, as one would wait for each addition.
+  double sums[4] = {};
+  size_t i = 0;
+  for (; i + 4 <= x.size(); i += 4) {
+    for (size_t j = 0; j < 4; ++j) {
+      const auto value = static_cast<double>(x[i + j]);
+      sums[j] += value * value;
+    }
+  }
+  for (; i < x.size(); ++i) sums[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+float RoundUp(double x) {
+  const auto nearest = static_cast<float>(x);
+  return static_cast<double>(nearest) < x
+             ? std::nextafter(nearest, std::numeric_limits<float>::infinity())
+             : nearest;
 }
 
 double RoundingOfSquares(size_t inner, size_t axes) {

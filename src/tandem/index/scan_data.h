@@ -85,6 +85,11 @@ struct ScanData {
 // Beyond this, products of floats could overflow: every item is scored.
 inline constexpr double kLargestNorm = 1e18;
 
+// |x|^2, summed in double.
+double SquaredNorm(std::span<const float> x);
+// The nearest float that is not less.
+float RoundUp(double x);
+
 // What rounding can take from the square of a norm, in parts of it: sums of d products in float,
 // and axes that are orthonormal in float only.
 double RoundingOfSquares(size_t inner, size_t axes);

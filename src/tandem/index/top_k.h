@@ -43,6 +43,12 @@ class TopK {
     if (count_ == keys_.size()) Cut();
   }
 
+  // Makes the threshold that of all that was offered so far; whether there are k of them.
+  bool Tighten() {
+    if (count_ >= k_) Cut();
+    return count_ >= k_;
+  }
+
   // All that are left, best first; nothing may be offered after that.
   std::span<const Hit> Sorted() {
     if (count_ > k_) Cut();

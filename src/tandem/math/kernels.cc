@@ -1,5 +1,6 @@
 #include "tandem/math/kernels.h"
 
+#include <bit>
 #include <cstring>
 #include <limits>
 
@@ -67,6 +68,50 @@ float MaxKernel(const float* HWY_RESTRICT x, size_t n) {
   }
   for (; i < n; ++i) max = max < x[i] ? x[i] : max;
   return max;
+}
+
+float LeastOfLargestKernel(const float* HWY_RESTRICT x, size_t n, size_t k) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  const size_t whole = n - n % lanes;
+  float low = x[0];
+  float high = x[0];
+  auto least = hn::Set(d, low);
+  auto largest = least;
+  for (size_t i = 0; i < whole; i += lanes) {
+    least = hn::Min(least, hn::LoadU(d, x + i));
+    largest = hn::Max(largest, hn::LoadU(d, x + i));
+  }
+  low = hn::GetLane(hn::MinOfLanes(d, least));
+  high = hn::GetLane(hn::MaxOfLanes(d, largest));
+  for (size_t i = whole; i < n; ++i) {
+    low = x[i] < low ? x[i] : low;
+    high = x[i] > high ? x[i] : high;
+  }
+  for (int pass = 0; pass < 16; ++pass) {
+    const float middle = low + (high - low) / 2;
+    size_t count = 0;
+    for (size_t i = 0; i < whole; i += lanes) {
+      count += hn::CountTrue(d, hn::Ge(hn::LoadU(d, x + i), hn::Set(d, middle)));
+    }
+    for (size_t i = whole; i < n; ++i) count += x[i] >= middle ? 1 : 0;
+    (count >= k ? low : high) = middle;
+    if (count >= k && count <= k + k / 8) break;
+  }
+  return low;
+}
+
+size_t CountBitsKernel(const uint64_t* HWY_RESTRICT words, size_t n) {
+  const hn::ScalableTag<uint64_t> d;
+  const size_t lanes = hn::Lanes(d);
+  const size_t whole = n - n % lanes;
+  auto sum = hn::Zero(d);
+  for (size_t i = 0; i < whole; i += lanes) {
+    sum = hn::Add(sum, hn::PopulationCount(hn::LoadU(d, words + i)));
+  }
+  size_t count = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (size_t i = whole; i < n; ++i) count += static_cast<size_t>(std::popcount(words[i]));
+  return count;
 }
 
 // exp(x) = 2^k exp(r) with k = round(x / log 2) and |r| <= log(2) / 2; exp(r) by its Taylor
@@ -180,6 +225,8 @@ namespace tandem::math {
 HWY_EXPORT(DotKernel);
 HWY_EXPORT(AxpyKernel);
 HWY_EXPORT(MaxKernel);
+HWY_EXPORT(LeastOfLargestKernel);
+HWY_EXPORT(CountBitsKernel);
 HWY_EXPORT(ExpSubtractSumKernel);
 HWY_EXPORT(DotAtKernel);
 HWY_EXPORT(SquaredDistanceKernel);
@@ -196,6 +243,10 @@ void Axpy(float alpha, std::span<const float> x, std::span<float> y) {
 }
 
 float Max(std::span<const float> x) { return HWY_DYNAMIC_DISPATCH(MaxKernel)(x.data(), x.size()); }
+
+float LeastOfLargest(std::span<const float> x, size_t k) {
+  return HWY_DYNAMIC_DISPATCH(LeastOfLargestKernel)(x.data(), x.size(), k);
+}
 
 float ExpSubtractSum(std::span<float> x, float shift) {
   return HWY_DYNAMIC_DISPATCH(ExpSubtractSumKernel)(x.data(), x.size(), shift);
@@ -215,6 +266,10 @@ void SquaredDistanceAt(std::span<const float> query, const float* rows,
                        std::span<const uint32_t> places, std::span<float> distances) {
   HWY_DYNAMIC_DISPATCH(SquaredDistanceAtKernel)
   (query.data(), rows, query.size(), places.data(), places.size(), distances.data());
+}
+
+size_t CountBits(std::span<const uint64_t> words) {
+  return HWY_DYNAMIC_DISPATCH(CountBitsKernel)(words.data(), words.size());
 }
 
 void DecodeInt8(float scale, std::span<const int8_t> codes, std::span<float> x) {

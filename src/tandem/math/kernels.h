@@ -17,6 +17,10 @@ float Dot(std::span<const float> a, std::span<const float> b);
 void Axpy(float alpha, std::span<const float> x, std::span<float> y);
 // The largest element; -infinity where there is none.
 float Max(std::span<const float> x);
+// A value that at least k of the elements are not below, and mostly no more than k / 8 others;
+// 1 <= k <= n, no NaN. The range is halved again and again: for some hundred of numbers that is
+// faster than to partition them.
+float LeastOfLargest(std::span<const float> x, size_t k);
 // x_i = exp(x_i - shift) in place, 0 where x_i - shift < -87; returns their sum. The relative
 // error of an element is below 2e-7 for x_i - shift in [-87, 87].
 float ExpSubtractSum(std::span<float> x, float shift);
@@ -28,6 +32,9 @@ void DotAt(std::span<const float> query, const float* rows, std::span<const uint
            std::span<float> scores);
 void SquaredDistanceAt(std::span<const float> query, const float* rows,
                        std::span<const uint32_t> places, std::span<float> distances);
+
+// How many bits are set.
+size_t CountBits(std::span<const uint64_t> words);
 
 // x_i = scale code_i
 void DecodeInt8(float scale, std::span<const int8_t> codes, std::span<float> x);

@@ -1,7 +1,6 @@
 #include "tandem/math/kernels.h"
 
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "tandem/base/rng.h"
+#include "tandem/math/testing/every_target.h"
 
 namespace tandem::math {
 namespace {
@@ -19,20 +19,6 @@ std::vector<float> Normals(size_t n, uint64_t seed) {
   std::vector<float> values(n);
   for (float& x : values) x = rng.Normal();
   return values;
-}
-
-// Runs `body` once for each instruction set that is compiled and that this machine has.
-template <typename Body>
-void OnEveryTarget(const Body& body) {
-  for (int64_t left = hwy::SupportedTargets() & HWY_TARGETS; left != 0; left &= left - 1) {
-    const int64_t target = left & -left;
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(target);
-    SCOPED_TRACE(TargetName());
-    body();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
 TEST(Kernels, DotEqualsTheSumInDoubleAtEveryLength) {
@@ -73,6 +59,42 @@ TEST(Kernels, MaxIsTheLargestElementWhereverItStands) {
         x[at] = -1.0F;
         EXPECT_EQ(Max(x), -1.0F) << n << " " << at;
       }
+    }
+  });
+}
+
+TEST(Kernels, LeastOfLargestLeavesAtLeastKAndFewMore) {
+  OnEveryTarget([] {
+    for (size_t n = 1; n <= 200; n += n < 20 ? 1 : 17) {
+      const std::vector<float> x = Normals(n, n);
+      for (size_t k = 1; k <= n; ++k) {
+        const float least = LeastOfLargest(x, k);
+        const auto count = static_cast<size_t>(
+            std::count_if(x.begin(), x.end(), [least](float value) { return value >= least; }));
+        EXPECT_GE(count, k);
+        // 16 halvings of a range of at most 8 leave 2^-13, where numbers are 1/20 apart or more
+        // at the ends and 2.5 / n in the middle: few share what is left.
+        EXPECT_LE(count, k + k / 8 + 1) << n;
+      }
+    }
+    // All alike, and nearly all.
+    EXPECT_EQ(LeastOfLargest(std::vector<float>(50, 3.0F), 7), 3);
+    std::vector<float> one_above(50, -1.0F);
+    one_above[20] = 5;
+    EXPECT_GT(LeastOfLargest(one_above, 1), -1);
+    EXPECT_EQ(LeastOfLargest(one_above, 2), -1);
+  });
+}
+
+TEST(Kernels, CountBitsCountsAnyNumberOfWords) {
+  OnEveryTarget([] {
+    Rng rng(5);
+    std::vector<uint64_t> words;
+    size_t expected = 0;
+    for (size_t n = 0; n <= 70; ++n) {
+      EXPECT_EQ(CountBits(words), expected);
+      words.push_back(rng.Next());
+      for (size_t bit = 0; bit < 64; ++bit) expected += words.back() >> bit & 1;
     }
   });
 }

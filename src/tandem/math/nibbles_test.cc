@@ -1,30 +1,15 @@
 #include "tandem/math/nibbles.h"
 
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
 
 #include <cstdlib>
 #include <vector>
 
 #include "tandem/base/rng.h"
-#include "tandem/math/kernels.h"
+#include "tandem/math/testing/every_target.h"
 
 namespace tandem::math {
 namespace {
-
-// Runs `body` once for each instruction set that is compiled and that this machine has.
-template <typename Body>
-void OnEveryTarget(const Body& body) {
-  for (int64_t left = hwy::SupportedTargets() & HWY_TARGETS; left != 0; left &= left - 1) {
-    const int64_t target = left & -left;
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(target);
-    SCOPED_TRACE(TargetName());
-    body();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
 
 // Codes [rows, width] in tiles; the rows behind the last one are zeros.
 std::vector<uint8_t> Tiles(const std::vector<uint8_t>& codes, size_t rows, size_t width) {

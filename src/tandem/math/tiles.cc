@@ -1,9 +1,8 @@
 #include "tandem/math/tiles.h"
 
 #include <cstring>
+#include <limits>
 
-// VNNI's sum of byte products, which Highway leaves out unless asked for it.
-#define HWY_WANT_AVX3_DL 1
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tandem/math/tiles.cc"
 #include <hwy/foreach_target.h>
@@ -89,12 +88,12 @@ uint64_t AtLeast(const Sums& sum, int32_t threshold) {
 }
 #endif
 
-uint64_t TileRowsAtLeastKernel(const int8_t* HWY_RESTRICT query, size_t groups,
-                               const uint8_t* HWY_RESTRICT tile, int32_t threshold) {
-  constexpr size_t kVectors = kTileRows / kLanes;
+constexpr size_t kVectors = kTileRows / kLanes;
+
+// The sums begin with the first products: gcc would fill the array with zeros in memory.
+HWY_INLINE void SumTile(const int8_t* HWY_RESTRICT query, size_t groups,
+                        const uint8_t* HWY_RESTRICT tile, Sums (&sums)[kVectors]) {
   constexpr size_t kBytes = kLanes * kTileGroup;
-  // The sums begin with the first products: gcc would fill the array with zeros in memory.
-  Sums sums[kVectors];
   const auto first = Codes(query);
   for (size_t v = 0; v < kVectors; ++v) sums[v] = AddProducts(Zeros(), tile + v * kBytes, first);
   for (size_t g = 1; g < groups; ++g) {
@@ -104,9 +103,65 @@ uint64_t TileRowsAtLeastKernel(const int8_t* HWY_RESTRICT query, size_t groups,
       sums[v] = AddProducts(sums[v], tile + v * kBytes, codes);
     }
   }
-  uint64_t bits = 0;
-  for (size_t v = 0; v < kVectors; ++v) bits |= AtLeast(sums[v], threshold) << (v * kLanes);
-  return bits;
+}
+
+// A tile that is picked lies anywhere: it is on its way while the one before is added up.
+void RowsAtLeastKernel(const int8_t* HWY_RESTRICT query, size_t groups,
+                       const uint8_t* HWY_RESTRICT tiles, const uint32_t* HWY_RESTRICT which,
+                       size_t count, const int32_t* HWY_RESTRICT thresholds,
+                       uint64_t* HWY_RESTRICT rows) {
+  const size_t bytes = groups * kTileRows * kTileGroup;
+  for (size_t i = 0; i < count; ++i) {
+    if (i + 1 < count) {
+      const uint8_t* const next = tiles + which[i + 1] * bytes;
+      for (size_t j = 0; j < bytes; j += 64) __builtin_prefetch(next + j);
+    }
+    Sums sums[kVectors];
+    SumTile(query, groups, tiles + which[i] * bytes, sums);
+    uint64_t bits = 0;
+    for (size_t v = 0; v < kVectors; ++v) bits |= AtLeast(sums[v], thresholds[i]) << (v * kLanes);
+    rows[i] = bits;
+  }
+}
+
+void RowSumsKernel(const int8_t* HWY_RESTRICT query, size_t groups,
+                   const uint8_t* HWY_RESTRICT tiles, const uint32_t* HWY_RESTRICT which,
+                   size_t count, int32_t* HWY_RESTRICT sums) {
+  for (size_t i = 0; i < count; ++i) {
+    Sums vectors[kVectors];
+    SumTile(query, groups, tiles + which[i] * (groups * kTileRows * kTileGroup), vectors);
+    std::memcpy(sums + i * kTileRows, vectors, sizeof(vectors));
+  }
+}
+
+void SumsBetweenKernel(const int32_t* HWY_RESTRICT sums, const int32_t* HWY_RESTRICT least,
+                       const int32_t* HWY_RESTRICT end, size_t count, uint64_t* HWY_RESTRICT rows) {
+  for (size_t i = 0; i < count; ++i, sums += kTileRows) {
+    uint64_t bits = 0;
+    for (size_t v = 0; v < kVectors; ++v) {
+      Sums vector;
+      std::memcpy(&vector, sums + v * kLanes, sizeof(vector));
+      bits |= (AtLeast(vector, least[i]) & ~AtLeast(vector, end[i])) << (v * kLanes);
+    }
+    rows[i] = bits;
+  }
+}
+
+void LargestOfLinesKernel(const SumLine* HWY_RESTRICT lines, size_t count,
+                          const int32_t* HWY_RESTRICT sums, size_t columns,
+                          float* HWY_RESTRICT largest) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  for (size_t column = 0; column < columns; ++column, largest += kTileRows) {
+    for (size_t r = 0; r < kTileRows; r += hn::Lanes(d)) {
+      auto best = hn::Set(d, -std::numeric_limits<float>::infinity());
+      for (size_t i = column; i < count; i += columns) {
+        const auto sum = hn::ConvertTo(d, hn::LoadU(di, sums + i * kTileRows + r));
+        best = hn::Max(best, hn::MulAdd(hn::Set(d, lines[i].a), sum, hn::Set(d, lines[i].b)));
+      }
+      hn::StoreU(best, d, largest + r);
+    }
+  }
 }
 
 void WeightedSumKernel(float a, const float* HWY_RESTRICT x, float b, const float* HWY_RESTRICT y,
@@ -163,13 +218,33 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace tandem::math {
 
-HWY_EXPORT(TileRowsAtLeastKernel);
+HWY_EXPORT(RowsAtLeastKernel);
+HWY_EXPORT(RowSumsKernel);
+HWY_EXPORT(SumsBetweenKernel);
+HWY_EXPORT(LargestOfLinesKernel);
 HWY_EXPORT(WeightedSumKernel);
 HWY_EXPORT(QuantiseRowKernel);
 
-uint64_t TileRowsAtLeast(std::span<const int8_t> query, const uint8_t* tile, int32_t threshold) {
-  return HWY_DYNAMIC_DISPATCH(TileRowsAtLeastKernel)(query.data(), query.size() / kTileGroup, tile,
-                                                     threshold);
+void RowsAtLeast(std::span<const int8_t> query, const uint8_t* tiles,
+                 std::span<const uint32_t> which, const int32_t* thresholds, uint64_t* rows) {
+  HWY_DYNAMIC_DISPATCH(RowsAtLeastKernel)
+  (query.data(), query.size() / kTileGroup, tiles, which.data(), which.size(), thresholds, rows);
+}
+
+void RowSums(std::span<const int8_t> query, const uint8_t* tiles, std::span<const uint32_t> which,
+             int32_t* sums) {
+  HWY_DYNAMIC_DISPATCH(RowSumsKernel)
+  (query.data(), query.size() / kTileGroup, tiles, which.data(), which.size(), sums);
+}
+
+void SumsBetween(const int32_t* sums, std::span<const int32_t> least, const int32_t* end,
+                 uint64_t* rows) {
+  HWY_DYNAMIC_DISPATCH(SumsBetweenKernel)(sums, least.data(), end, least.size(), rows);
+}
+
+void LargestOfLines(std::span<const SumLine> lines, const int32_t* sums, std::span<float> largest) {
+  HWY_DYNAMIC_DISPATCH(LargestOfLinesKernel)
+  (lines.data(), lines.size(), sums, largest.size() / kTileRows, largest.data());
 }
 
 void WeightedSum(float a, const float* x, float b, const float* y, float c, const float* z,

@@ -1,5 +1,5 @@
-// Scans of rows that are stored as bytes in tiles: which rows of a tile have an inner product of
-// at least so much?
+// Scans of rows that are stored as bytes in tiles: the inner products of a query with all rows of a
+// tile, or which of them are at least so much.
 //
 // A tile is kTileRows rows of 4 g coordinates as bytes [g, kTileRows, 4]: the four coordinates of
 // a group side by side, as the byte products of AVX2 and of VNNI take them. Coordinates are
@@ -18,9 +18,25 @@ inline constexpr size_t kTileRows = 64;
 inline constexpr size_t kTileGroup = 4;
 inline constexpr int kMostQueryCode = 64;
 
-// Bit r is set where query . row r >= threshold. query [4 g], g >= 1, tile
-// [g, kTileRows, 4].
-uint64_t TileRowsAtLeast(std::span<const int8_t> query, const uint8_t* tile, int32_t threshold);
+// Of some tiles of many: bit r of rows_i is set where query . row r of tile which_i is at least
+// thresholds_i. query [4 g], g >= 1, tiles [any, g, kTileRows, 4].
+void RowsAtLeast(std::span<const int8_t> query, const uint8_t* tiles,
+                 std::span<const uint32_t> which, const int32_t* thresholds, uint64_t* rows);
+
+// sums_i_r = query . row r of tile which_i, sums [which, kTileRows].
+void RowSums(std::span<const int8_t> query, const uint8_t* tiles, std::span<const uint32_t> which,
+             int32_t* sums);
+// Bit r of rows_i is set where least_i <= sums_i_r < end_i.
+void SumsBetween(const int32_t* sums, std::span<const int32_t> least, const int32_t* end,
+                 uint64_t* rows);
+// A line a sum + b for the sums of a tile.
+struct SumLine {
+  float a;
+  float b;
+};
+// largest_c_r = the largest a_i sums_i_r + b_i of i = c, c + C, c + 2 C, ...; largest [C,
+// kTileRows], C at most the number of lines.
+void LargestOfLines(std::span<const SumLine> lines, const int32_t* sums, std::span<float> largest);
 
 // out_i = a x_i + b y_i + c z_i, all of one length: upper bounds of the scores in boxes.
 void WeightedSum(float a, const float* x, float b, const float* y, float c, const float* z,

@@ -1,0 +1,104 @@
+#include "tandem/index/first_tiles.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "tandem/math/kernels.h"
+
+namespace tandem::index {
+namespace {
+
+constexpr size_t kTile = math::kTileRows;
+constexpr int32_t kAll = std::numeric_limits<int32_t>::min();
+constexpr size_t kGrowth = 4;  // of the rank, while too few items are admitted
+
+class FirstTiles {
+ public:
+  FirstTiles(const ScanData& data, const ScanQuery& query, std::span<const uint32_t> tiles,
+             Scorer& scorer)
+      : data_(data),
+        query_(query),
+        tiles_(tiles),
+        scorer_(scorer),
+        sums_(tiles.size() * kTile),
+        ends_(tiles.size(), std::numeric_limits<int32_t>::max()),
+        bars_(tiles.size()),
+        rows_(tiles.size()) {}
+
+  void Scan() {
+    math::RowSums(query_.codes(), data_.tiles.data(), tiles_, sums_.data());
+    CopyRowsBehindTheEnd();
+    bool full = false;
+    std::vector<float> largest = LargestBounds(2 * kGrowth * scorer_.LikelyRank());
+    for (size_t rank = scorer_.LikelyRank(); rank <= largest.size() / 2 && !full; rank *= kGrowth) {
+      const float bound = math::LeastOfLargest(largest, rank);
+      for (size_t i = 0; i < tiles_.size(); ++i) bars_[i] = SumAt(lines_[i], bound);
+      Pick();
+      full = scorer_.Tighten();
+    }
+    const double needed = query_.Needed(scorer_.threshold());
+    for (size_t i = 0; i < tiles_.size(); ++i) {
+      bars_[i] = full ? query_.Bar(data_.codes[tiles_[i]], needed) : kAll;
+    }
+    Pick();
+    scorer_.Flush();
+  }
+
+ private:
+  // They are no items: like one that is, and the scorer passes over them.
+  void CopyRowsBehindTheEnd() {
+    for (size_t i = 0; i < tiles_.size(); ++i) {
+      const size_t rows = data_.n - tiles_[i] * kTile;
+      if (rows >= kTile) continue;
+      int32_t* const sums = sums_.data() + i * kTile;
+      std::fill(sums + rows, sums + kTile, sums[0]);
+    }
+  }
+
+  // The largest bounds of at least so many groups of rows, if there are so many rows: of the
+  // largest of all rows, most are in different groups.
+  std::vector<float> LargestBounds(size_t groups) {
+    for (const uint32_t tile : tiles_) lines_.push_back(query_.BoundOf(data_.codes[tile]));
+    const size_t columns = std::min((groups + kTile - 1) / kTile, tiles_.size());
+    std::vector<float> largest(columns * kTile);
+    math::LargestOfLines(lines_, sums_.data(), largest);
+    return largest;
+  }
+
+  // About where a bound is reached: what is picked first is no matter for the result.
+  static int32_t SumAt(const math::SumLine& line, float bound) {
+    constexpr float kMost = 1 << 30;
+    const float sum = (bound - line.b) / line.a;
+    return static_cast<int32_t>(std::clamp(std::isnan(sum) ? 0.0F : sum, -kMost, kMost));
+  }
+
+  // Picks the rows whose sums reach the bars, unless they were picked before.
+  void Pick() {
+    math::SumsBetween(sums_.data(), bars_, ends_.data(), rows_.data());
+    for (size_t i = 0; i < tiles_.size(); ++i) {
+      if (rows_[i] != 0) scorer_.PickRows(tiles_[i], rows_[i]);
+      ends_[i] = std::min(ends_[i], bars_[i]);
+    }
+  }
+
+  const ScanData& data_;
+  const ScanQuery& query_;
+  const std::span<const uint32_t> tiles_;
+  Scorer& scorer_;
+  std::vector<int32_t> sums_;  // [tiles, kTile]
+  std::vector<int32_t> ends_;  // [tiles] sums from here on were picked
+  std::vector<int32_t> bars_;  // [tiles] sums from here on are picked next
+  std::vector<uint64_t> rows_;
+  std::vector<math::SumLine> lines_;
+};
+
+}  // namespace
+
+void ScanFirstTiles(const ScanData& data, const ScanQuery& query, std::span<const uint32_t> tiles,
+                    Scorer& scorer) {
+  FirstTiles(data, query, tiles, scorer).Scan();
+}
+
+}  // namespace tandem::index

@@ -1,0 +1,109 @@
+#include "tandem/index/scorer.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "tandem/math/kernels.h"
+
+namespace tandem::index {
+namespace {
+
+// An eighth of what users leave out is near the top, and a filter admits the same share anywhere.
+size_t LikelyRankOf(size_t n, const Wanted& wanted) {
+  const size_t rank = wanted.k + wanted.exclude.size() / 8;
+  return std::min(n, rank * n / std::max<size_t>(wanted.admitted, 1));
+}
+
+}  // namespace
+
+Exclusions::Exclusions(std::span<const int32_t> sorted, size_t items) : sorted_(sorted) {
+  constexpr size_t kMostBits = 1 << 17;  // 16 KiB
+  if (sorted.empty() || items > kMostBits) return;
+  bits_.resize((items + 63) / 64);
+  for (const int32_t item : sorted) {
+    if (item >= 0 && static_cast<size_t>(item) < items) {
+      bits_[static_cast<size_t>(item) / 64] |= uint64_t{1} << (item % 64);
+    }
+  }
+}
+
+bool Exclusions::Contains(int32_t item) const {
+  if (!bits_.empty()) return (bits_[static_cast<size_t>(item) / 64] >> (item % 64) & 1) != 0;
+  return std::binary_search(sorted_.begin(), sorted_.end(), item);
+}
+
+Scorer::Scorer(const ScanData& data, std::span<const float> query, const Wanted& wanted)
+    : data_(data),
+      query_(query),
+      likely_rank_(LikelyRankOf(data.n, wanted)),
+      excluded_(wanted.exclude, data.n),
+      filter_(wanted.filter),
+      best_(wanted.k) {}
+
+bool Scorer::Tighten() {
+  Flush();
+  return best_.Tighten();
+}
+
+void Scorer::PickRows(size_t tile, uint64_t rows) {
+  const size_t begin = tile * math::kTileRows;
+  if (data_.n - begin < math::kTileRows) rows &= (uint64_t{1} << (data_.n - begin)) - 1;
+  for (; rows != 0; rows &= rows - 1) {
+    const size_t place = begin + static_cast<size_t>(std::countr_zero(rows));
+    const int32_t item = data_.item_of[place];
+    if (static_cast<size_t>(item) >= data_.n) continue;  // of a damaged file
+    if (filter_ != nullptr && !filter_->Contains(item)) continue;
+    if (excluded_.Contains(item)) continue;
+    Add(place);
+  }
+}
+
+void Scorer::PickItem(int32_t item) {
+  if (excluded_.Contains(item)) return;
+  const auto place = static_cast<size_t>(data_.place_of[static_cast<size_t>(item)]);
+  if (place < data_.n) Add(place);  // else the file is damaged
+}
+
+// Rows that are picked lie far apart: they are on their way while others are picked.
+void Scorer::Add(size_t place) {
+  if (pending_count_ == kMostPending) Flush();
+  const size_t d = data_.dimension;
+  if (data_.row_format == RowFormat::kFloat) {
+    const float* const row = data_.rows.data() + place * d;
+    for (size_t j = 0; j < d; j += 16) __builtin_prefetch(row + j);
+  }
+  pending_[pending_count_++] = static_cast<uint32_t>(place);
+}
+
+void Scorer::Flush() {
+  const std::span<const uint32_t> places(pending_, pending_count_);
+  float scores[kMostPending];
+  const std::span<float> to(scores, places.size());
+  if (data_.row_format == RowFormat::kFloat) {
+    Score(data_.rows.data(), places, to);
+  } else {
+    std::vector<float> rows(places.size() * data_.dimension);
+    uint32_t order[kMostPending];
+    for (uint32_t i = 0; i < places.size(); ++i) {
+      order[i] = i;
+      data_.CopyRow(places[i], std::span(rows).subspan(i * data_.dimension, data_.dimension));
+    }
+    Score(rows.data(), std::span(order, places.size()), to);
+  }
+  for (size_t i = 0; i < places.size(); ++i) {
+    best_.Offer({scores[i], data_.item_of[places[i]]});
+  }
+  pending_count_ = 0;
+}
+
+void Scorer::Score(const float* rows, std::span<const uint32_t> places,
+                   std::span<float> scores) const {
+  if (data_.metric == Metric::kL2) {
+    math::SquaredDistanceAt(query_, rows, places, scores);
+    for (float& score : scores) score = -score;
+  } else {
+    math::DotAt(query_, rows, places, scores);
+  }
+}
+
+}  // namespace tandem::index
