@@ -5,6 +5,7 @@
 #include "tandem/base/log.h"
 #include "tandem/base/parallel.h"
 #include "tandem/cli/verbs.h"
+#include "tandem/cli/version.h"
 #include "tandem/serving/app/app.h"
 #include "tandem/serving/model_server/model_server.h"
 #include "tandem/serving/net/signal.h"
@@ -57,6 +58,7 @@ Status ServeModel(Env& env, const ServeModelOptions& options, std::ostream& out)
   model_server::ModelServerOptions server_options;
   server_options.model_name = options.model_name;
   server_options.model_base_path = options.model_base_path;
+  server_options.program_version = kVersion;
   server_options.grpc.address = options.serving.address;
   server_options.grpc.port = options.port;
   server_options.grpc.max_connection_age = Milliseconds(options.max_connection_age_seconds);
@@ -76,6 +78,8 @@ Status ServeApp(Env& env, const ServeAppOptions& options, std::ostream& out) {
   const net::StopSignals signals;  // before any thread
   app::AppOptions app_options;
   app_options.bundle = options.bundle;
+  app_options.model_name = options.model_name;
+  app_options.program_version = kVersion;
   if (!options.model_server.empty()) {
     app_options.model_server = app::RemoteEncoderOptions{
         .target = options.model_server,

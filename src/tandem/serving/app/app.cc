@@ -5,10 +5,14 @@
 
 #include "tandem/bundle/reader.h"
 #include "tandem/serving/app/recommend_handler.h"
+#include "tandem/serving/net/http_metrics.h"
+#include "tandem/serving/net/metrics.h"
 #include "tandem/serving/net/monitoring.h"
 #include "tandem/serving/net/router.h"
 #include "tandem/serving/versions/log_observer.h"
 #include "tandem/serving/versions/manager.h"
+#include "tandem/serving/versions/metrics_observer.h"
+#include "tandem/serving/versions/observer_list.h"
 
 namespace tandem::app {
 namespace {
@@ -23,15 +27,24 @@ std::unique_ptr<recommend::QueryEncoder> MakeEncoder(const AppOptions& options) 
 class App::Core {
  public:
   Core(const Env& env, const AppOptions& options)
-      : observer_("bundle " + options.bundle),
+      : metrics_(options.program_version),
+        http_metrics_(metrics_.registry()),
+        log_("bundle " + options.bundle),
+        version_metrics_(metrics_.registry(), options.model_name,
+                         [this](int64_t version) { return FingerprintOf(version); }),
+        observers_({&log_, &version_metrics_}),
         versions_({.keep = 1}, std::make_unique<versions::DirectorySource>(env, options.bundle),
                   std::make_unique<versions::FunctionLoader<bundle::Bundle>>(
                       [&env](const std::string& path, int64_t /*version*/) {
                         return bundle::OpenVersion(env, path);
                       }),
-                  &observer_),
+                  &observers_),
+        router_([this](int http_status) { http_metrics_.CountRefused(http_status); }),
         encoder_(MakeEncoder(options)) {
-    router_.Add("GET", "/recommend/{user_id}", RecommendHandler(versions_, *encoder_));
+    constexpr char kRecommend[] = "/recommend/{user_id}";
+    const RecommendationCounters counters(metrics_.registry(), options.model_server.has_value());
+    router_.Add("GET", kRecommend,
+                http_metrics_.Watch(kRecommend, RecommendHandler(versions_, *encoder_, counters)));
     net::AddProbes(router_, [this] { return Readiness(); });
   }
   // What is told of versions lives longer than their polling, what is served longer than servers.
@@ -45,14 +58,16 @@ class App::Core {
 
   Status Start(const AppOptions& options) {
     TANDEM_RETURN_IF_ERROR(versions_.CheckSource());
+    net::HttpServerOptions http = options.http;
+    http.on_refused = [this](int http_status) { http_metrics_.CountRefused(http_status); };
     TANDEM_ASSIGN_OR_RETURN(
-        server_, net::HttpServer::Start(options.http, [this](net::HttpRequest request,
-                                                             const net::HttpResponder& respond) {
-          router_.Handle(std::move(request), respond);
-        }));
+        server_, net::HttpServer::Start(
+                     http, [this](net::HttpRequest request, const net::HttpResponder& respond) {
+                       router_.Handle(std::move(request), respond);
+                     }));
     if (options.monitoring.has_value()) {
-      TANDEM_ASSIGN_OR_RETURN(
-          monitoring_, net::StartMonitoring(*options.monitoring, [this] { return Readiness(); }));
+      TANDEM_ASSIGN_OR_RETURN(monitoring_, net::StartMonitoring(*options.monitoring, metrics_,
+                                                                [this] { return Readiness(); }));
     }
     versions_.Start(options.poll_interval);
     return {};
@@ -68,8 +83,17 @@ class App::Core {
   const net::HttpServer* monitoring() const { return monitoring_.get(); }
 
  private:
+  std::string FingerprintOf(int64_t version) const {
+    const auto handle = versions_.Get(version);
+    return handle.ok() ? (*handle)->fingerprint : std::string();
+  }
+
   std::atomic<bool> leaving_ = false;
-  versions::LogObserver observer_;
+  net::Metrics metrics_;
+  net::HttpMetrics http_metrics_;
+  versions::LogObserver log_;
+  versions::MetricsObserver version_metrics_;
+  versions::ObserverList observers_;
   versions::Manager<bundle::Bundle> versions_;
   net::Router router_;
   std::unique_ptr<net::HttpServer> server_;

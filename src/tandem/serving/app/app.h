@@ -22,6 +22,8 @@ namespace tandem::app {
 
 struct AppOptions {
   std::string bundle;                                // a base path, or one version's directory
+  std::string model_name = "user_model";             // in the metrics
+  std::string program_version;                       // in the metrics
   std::optional<RemoteEncoderOptions> model_server;  // none: users are encoded in process
   net::HttpServerOptions http = {.port = 6000};
   std::optional<net::HttpServerOptions> monitoring;  // none: no listener of its own for probes

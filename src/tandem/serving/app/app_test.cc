@@ -256,6 +256,34 @@ TEST_F(AppTest, LivesButIsNotReadyUntilAGoodVersionComes) {
   EXPECT_THAT(monitoring.Get("/readyz"), StartsWith("HTTP/1.1 503 "));
 }
 
+TEST_F(AppTest, MetricsTellWhereAnswersCameFrom) {
+  FakeModelServer server;
+  const auto bundle = Version(1);
+  const auto embedding = bundle::UserEmbedding(*bundle, "7");
+  server.Answer(
+      {.fingerprint = bundle->fingerprint, .embedding = {embedding.begin(), embedding.end()}});
+  Start({.program_version = "1.2.3",
+         .model_server = RemoteEncoderOptions{.target = StrCat("127.0.0.1:", server.port()),
+                                              .timeout = std::chrono::seconds(10)},
+         .monitoring = net::HttpServerOptions{.address = "127.0.0.1"}});
+  for (const char* target : {"/recommend/7", "/recommend/nobody", "/recommend/7", "/healthz"}) {
+    EXPECT_THAT(Get(target), StartsWith("HTTP/1.1 200 "));
+  }
+  server.Answer({.fingerprint = "another"});
+  EXPECT_THAT(Get("/recommend/7"), HasSubstr("X-Tandem-Degraded"));
+  EXPECT_THAT(
+      HttpClient(app_->monitoring_port().value()).Get("/metrics"),
+      AllOf(
+          HasSubstr("tandem_recommendations_total{source=\"model-server\"} 2\n"),
+          HasSubstr("tandem_recommendations_total{source=\"fallback\"} 1\n"),
+          HasSubstr("tandem_recommendations_total{source=\"degraded\"} 1\n"),
+          HasSubstr("tandem_http_requests_total{code=\"200\",route=\"/recommend/{user_id}\"} 4\n"),
+          HasSubstr(StrCat("tandem_model_info{bundle=\"", bundle->fingerprint,
+                           "\",model=\"user_model\",version=\"1\"} 1\n")),
+          HasSubstr("tandem_build_info{version=\"1.2.3\"} 1\n")));
+  EXPECT_THAT(Get("/metrics"), StartsWith("HTTP/1.1 404 ")) << "not on the public port";
+}
+
 TEST_F(AppTest, DoesNotStartWithoutItsBasePath) {
   EXPECT_EQ(App::Start(env_, {.bundle = "/none"}).status().code(), StatusCode::kNotFound);
 }

@@ -49,6 +49,17 @@ net::HttpResponse Answer(const bundle::Bundle& bundle, std::string_view user_id,
 
 }  // namespace
 
+RecommendationCounters::RecommendationCounters(prometheus::Registry& registry,
+                                               bool by_model_server) {
+  auto& family = prometheus::BuildCounter()
+                     .Name("tandem_recommendations_total")
+                     .Help("Recommendations by where the user's embedding came from")
+                     .Register(registry);
+  whole_ = &family.Add({{"source", by_model_server ? "model-server" : "in-process"}});
+  degraded_ = &family.Add({{"source", "degraded"}});
+  fallback_ = &family.Add({{"source", "fallback"}});
+}
+
 void RecommendHandler::operator()(const net::HttpRequest& request,
                                   net::HttpResponder respond) const {
   const std::string& user_id = *request.Param("user_id");
@@ -68,14 +79,16 @@ void RecommendHandler::operator()(const net::HttpRequest& request,
   if (!allowed.ok()) return respond(net::ErrorResponse(allowed.status()));
 
   if (bundle->UserRow(user_id) < 0) {
+    counters_.fallback().Increment();
     return respond(Answer(*bundle, user_id, recommend::PopularItems(*bundle, {}, *n, *allowed),
                           {{"X-Tandem-Fallback", "unknown-user"}}));
   }
   encoder_.Encode(
       bundle, user_id,
-      [bundle, user_id, count = *n, allowed = std::move(*allowed),
+      [bundle, user_id, counters = counters_, count = *n, allowed = std::move(*allowed),
        respond = std::move(respond)](const recommend::EncodedQuery& query) {
         std::vector<net::NameValue> headers;
+        (query.degraded ? counters.degraded() : counters.whole()).Increment();
         if (query.degraded) headers.emplace_back("X-Tandem-Degraded", "model-server");
         respond(Answer(*bundle, user_id,
                        recommend::TopItems(*bundle, query.embedding,

@@ -9,6 +9,9 @@
 // Thread-safe; the versions and the encoder must outlive every answer.
 #pragma once
 
+#include <prometheus/counter.h>
+#include <prometheus/registry.h>
+
 #include "tandem/bundle/bundle.h"
 #include "tandem/recommend/query_encoder.h"
 #include "tandem/serving/net/http.h"
@@ -19,11 +22,28 @@ namespace tandem::app {
 inline constexpr int kDefaultResults = 10;
 inline constexpr size_t kMaxUserIdBytes = 256;
 
+// Answers by where the embedding came from: tandem_recommendations_total{source}, "model-server"
+// or "in-process", "degraded" where the model server should have and did not, and "fallback"
+// without an embedding. A copy counts into the same registry, which must outlive it.
+class RecommendationCounters {
+ public:
+  RecommendationCounters(prometheus::Registry& registry, bool by_model_server);
+
+  prometheus::Counter& whole() const { return *whole_; }
+  prometheus::Counter& degraded() const { return *degraded_; }
+  prometheus::Counter& fallback() const { return *fallback_; }
+
+ private:
+  prometheus::Counter* whole_;
+  prometheus::Counter* degraded_;
+  prometheus::Counter* fallback_;
+};
+
 class RecommendHandler {
  public:
   RecommendHandler(const versions::Manager<bundle::Bundle>& versions,
-                   recommend::QueryEncoder& encoder)
-      : versions_(versions), encoder_(encoder) {}
+                   recommend::QueryEncoder& encoder, const RecommendationCounters& counters)
+      : versions_(versions), encoder_(encoder), counters_(counters) {}
 
   // The route has the name {user_id}.
   void operator()(const net::HttpRequest& request, net::HttpResponder respond) const;
@@ -31,6 +51,7 @@ class RecommendHandler {
  private:
   const versions::Manager<bundle::Bundle>& versions_;
   recommend::QueryEncoder& encoder_;
+  const RecommendationCounters counters_;
 };
 
 }  // namespace tandem::app

@@ -5,9 +5,12 @@
 
 #include "tandem/bundle/reader.h"
 #include "tandem/serving/model_server/services.h"
+#include "tandem/serving/net/grpc_metrics.h"
+#include "tandem/serving/net/metrics.h"
 #include "tandem/serving/net/monitoring.h"
 #include "tandem/serving/versions/log_observer.h"
 #include "tandem/serving/versions/manager.h"
+#include "tandem/serving/versions/metrics_observer.h"
 #include "tandem/serving/versions/observer_list.h"
 
 namespace tandem::model_server {
@@ -43,8 +46,12 @@ class HealthObserver final : public versions::Observer {
 class ModelServer::Core {
  public:
   Core(const Env& env, const ModelServerOptions& options)
-      : log_("model " + options.model_name),
-        observers_({&log_, &health_}),
+      : metrics_(options.program_version),
+        grpc_metrics_(metrics_.registry()),
+        log_("model " + options.model_name),
+        version_metrics_(metrics_.registry(), options.model_name,
+                         [this](int64_t version) { return FingerprintOf(version); }),
+        observers_({&log_, &version_metrics_, &health_}),
         versions_({.keep = 2},
                   std::make_unique<versions::DirectorySource>(env, options.model_base_path),
                   std::make_unique<versions::FunctionLoader<bundle::Bundle>>(
@@ -52,8 +59,8 @@ class ModelServer::Core {
                         return bundle::OpenVersion(env, path);
                       }),
                   &observers_),
-        prediction_service_({options.model_name, versions_}),
-        model_service_({options.model_name, versions_}) {}
+        prediction_service_({options.model_name, versions_}, grpc_metrics_),
+        model_service_({options.model_name, versions_}, grpc_metrics_) {}
   // What is told of versions lives longer than their polling, what is served longer than servers.
   ~Core() {
     versions_.Stop();
@@ -69,8 +76,8 @@ class ModelServer::Core {
         server_, net::GrpcServer::Start(options.grpc, {&prediction_service_, &model_service_}));
     health_.Attach(*server_);
     if (options.monitoring.has_value()) {
-      TANDEM_ASSIGN_OR_RETURN(
-          monitoring_, net::StartMonitoring(*options.monitoring, [this] { return Readiness(); }));
+      TANDEM_ASSIGN_OR_RETURN(monitoring_, net::StartMonitoring(*options.monitoring, metrics_,
+                                                                [this] { return Readiness(); }));
     }
     versions_.Start(options.poll_interval);
     return {};
@@ -89,8 +96,16 @@ class ModelServer::Core {
   const net::HttpServer* monitoring() const { return monitoring_.get(); }
 
  private:
+  std::string FingerprintOf(int64_t version) const {
+    const auto handle = versions_.Get(version);
+    return handle.ok() ? (*handle)->fingerprint : std::string();
+  }
+
   std::atomic<bool> leaving_ = false;
+  net::Metrics metrics_;
+  net::GrpcMetrics grpc_metrics_;
   versions::LogObserver log_;
+  versions::MetricsObserver version_metrics_;
   HealthObserver health_;
   versions::ObserverList observers_;
   versions::Manager<bundle::Bundle> versions_;

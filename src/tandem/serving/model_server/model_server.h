@@ -22,6 +22,7 @@ namespace tandem::model_server {
 struct ModelServerOptions {
   std::string model_name = "user_model";
   std::string model_base_path;
+  std::string program_version;  // for the metrics
   net::GrpcServerOptions grpc = {.port = 8500};
   std::optional<net::HttpServerOptions> monitoring;  // none: no such listener
   std::chrono::milliseconds poll_interval = std::chrono::seconds(1);

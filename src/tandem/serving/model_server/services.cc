@@ -13,7 +13,9 @@ using BundleHandle = versions::Handle<bundle::Bundle>;
 
 constexpr size_t kMaxMessage = 1024;
 
-grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* context, const Status& status) {
+grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* context, const net::GrpcCall& call,
+                                 const Status& status) {
+  call.Finish(status.code());
   std::string message = status.message();
   if (message.size() > kMaxMessage) message = message.substr(0, kMaxMessage) + "...TRUNCATED";
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
@@ -98,29 +100,48 @@ Status ModelStatus(const ServedModel& model, const wire::GetModelStatusRequest& 
   return {};
 }
 
+std::string MethodName(const char* service, const char* method) {
+  return StrCat(service, '/', method);
+}
+
 }  // namespace
+
+PredictionService::PredictionService(const ServedModel& model, net::GrpcMetrics& metrics)
+    : model_(model),
+      predict_(
+          metrics.AddMethod(MethodName(wire::PredictionService::service_full_name(), "Predict"))),
+      get_metadata_(metrics.AddMethod(
+          MethodName(wire::PredictionService::service_full_name(), "GetModelMetadata"))) {}
 
 grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext* context,
                                                      const wire::PredictRequest* request,
                                                      wire::PredictResponse* response) {
+  const net::GrpcCall call(predict_);
   const Result<BundleHandle> handle = Find(model_, request->model_spec());
-  if (!handle.ok()) return Finish(context, handle.status());
+  if (!handle.ok()) return Finish(context, call, handle.status());
   context->AddInitialMetadata(kBundleMetadata, (*handle)->fingerprint);
   response->mutable_model_spec()->set_name(model_.name);
   response->mutable_model_spec()->mutable_version()->set_value(handle->version());
-  return Finish(context, model_server::Predict(**handle, *request, *response));
+  return Finish(context, call, model_server::Predict(**handle, *request, *response));
 }
 
 grpc::ServerUnaryReactor* PredictionService::GetModelMetadata(
     grpc::CallbackServerContext* context, const wire::GetModelMetadataRequest* request,
     wire::GetModelMetadataResponse* response) {
-  return Finish(context, Metadata(model_, *request, *response));
+  const net::GrpcCall call(get_metadata_);
+  return Finish(context, call, Metadata(model_, *request, *response));
 }
+
+ModelService::ModelService(const ServedModel& model, net::GrpcMetrics& metrics)
+    : model_(model),
+      get_status_(metrics.AddMethod(
+          MethodName(wire::ModelService::service_full_name(), "GetModelStatus"))) {}
 
 grpc::ServerUnaryReactor* ModelService::GetModelStatus(grpc::CallbackServerContext* context,
                                                        const wire::GetModelStatusRequest* request,
                                                        wire::GetModelStatusResponse* response) {
-  return Finish(context, ModelStatus(model_, *request, *response));
+  const net::GrpcCall call(get_status_);
+  return Finish(context, call, ModelStatus(model_, *request, *response));
 }
 
 }  // namespace tandem::model_server

@@ -3,12 +3,14 @@
 //
 // Predict tells the bundle's fingerprint as the initial metadata "tandem-bundle", so that a
 // client can know whose embedding space it got. Codes and words of errors are TensorFlow
-// Serving's; messages are cut at 1024 bytes. Thread-safe; the model must outlive the services.
+// Serving's; messages are cut at 1024 bytes. Thread-safe; the model and the metrics must
+// outlive the services.
 #pragma once
 
 #include <string>
 
 #include "tandem/bundle/bundle.h"
+#include "tandem/serving/net/grpc_metrics.h"
 #include "tandem/serving/versions/manager.h"
 #include "tandem/serving/wire/model_service.grpc.pb.h"
 #include "tandem/serving/wire/prediction_service.grpc.pb.h"
@@ -25,7 +27,7 @@ struct ServedModel {
 
 class PredictionService final : public tensorflow::serving::PredictionService::CallbackService {
  public:
-  explicit PredictionService(const ServedModel& model) : model_(model) {}
+  PredictionService(const ServedModel& model, net::GrpcMetrics& metrics);
 
   grpc::ServerUnaryReactor* Predict(grpc::CallbackServerContext* context,
                                     const tensorflow::serving::PredictRequest* request,
@@ -37,11 +39,13 @@ class PredictionService final : public tensorflow::serving::PredictionService::C
 
  private:
   const ServedModel model_;
+  net::GrpcMetrics::Method& predict_;
+  net::GrpcMetrics::Method& get_metadata_;
 };
 
 class ModelService final : public tensorflow::serving::ModelService::CallbackService {
  public:
-  explicit ModelService(const ServedModel& model) : model_(model) {}
+  ModelService(const ServedModel& model, net::GrpcMetrics& metrics);
 
   grpc::ServerUnaryReactor* GetModelStatus(
       grpc::CallbackServerContext* context,
@@ -50,6 +54,7 @@ class ModelService final : public tensorflow::serving::ModelService::CallbackSer
 
  private:
   const ServedModel model_;
+  net::GrpcMetrics::Method& get_status_;
 };
 
 }  // namespace tandem::model_server

@@ -123,7 +123,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     Fresh();
     Continue();
   }
-  void Refuse() { Send(ErrorResponse(503, "too many connections; try again later"), false); }
+  void Refuse() { Refuse(ErrorResponse(503, "too many connections; try again later"), false); }
   void CloseIfIdle() {
     if (state_ == State::kReading && !begun_) Close();
   }
@@ -162,7 +162,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
       const size_t used = parser_->put(buffer_.data(), error);
       buffer_.consume(used);
       if (error && error != http::error::need_more) {
-        return Send(ParseFailure(error, core_->options), false);
+        return Refuse(ParseFailure(error, core_->options), false);
       }
       if (parser_->is_done()) return Handle();
       if (used == 0 || error == http::error::need_more) break;
@@ -204,9 +204,9 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     head_ = request.method == "HEAD";
     const auto target = message.target();
     const Status parsed = ParseTarget(std::string_view(target.data(), target.size()), request);
-    if (!parsed.ok()) return Send(ErrorResponse(parsed), keep_alive_);
+    if (!parsed.ok()) return Refuse(ErrorResponse(parsed), keep_alive_);
     if (message.version() >= 11 && message.count(http::field::host) != 1) {
-      return Send(ErrorResponse(400, "HTTP/1.1 asks for exactly one Host header"), false);
+      return Refuse(ErrorResponse(400, "HTTP/1.1 asks for exactly one Host header"), false);
     }
     for (const auto& field : message) {
       request.headers.emplace_back(field.name_string(), field.value());
@@ -216,11 +216,10 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     HttpResponder responder([self = shared_from_this()](HttpResponse response) {
       Core& core = *self->core_;
       if (self->loop_.io.get_executor().running_in_this_thread()) {
-        return self->Send(std::move(response), self->keep_alive_);
+        return self->Send(response, self->keep_alive_);
       }
-      core.Post(self->loop_, [self, answer = std::move(response)]() mutable {
-        self->Send(std::move(answer), self->keep_alive_);
-      });
+      core.Post(self->loop_,
+                [self, answer = std::move(response)] { self->Send(answer, self->keep_alive_); });
     });
     try {
       core_->handler(std::move(request), responder);
@@ -229,7 +228,12 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     }
   }
 
-  void Send(HttpResponse response, bool keep_alive) {
+  void Refuse(const HttpResponse& response, bool keep_alive) {
+    if (core_->options.on_refused) core_->options.on_refused(response.status);
+    Send(response, keep_alive);
+  }
+
+  void Send(const HttpResponse& response, bool keep_alive) {
     if (state_ == State::kClosed) return;
     state_ = State::kWriting;
     keep_alive_ = keep_alive && !core_->draining;

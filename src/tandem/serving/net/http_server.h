@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -33,6 +34,8 @@ struct HttpServerOptions {
   // Between two requests of a connection.
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);
   std::chrono::milliseconds write_timeout = std::chrono::seconds(10);
+  // Told the status of each answer that the server makes by itself; may be empty.
+  std::function<void(int http_status)> on_refused;
 };
 
 class HttpServer {

@@ -18,8 +18,11 @@ void AddProbes(Router& router, Readiness readiness) {
 }
 
 Result<std::unique_ptr<HttpServer>> StartMonitoring(const HttpServerOptions& options,
-                                                    Readiness readiness) {
+                                                    const Metrics& metrics, Readiness readiness) {
   const auto router = std::make_shared<Router>();
+  router->Add("GET", "/metrics", [&metrics](const HttpRequest&, const HttpResponder& respond) {
+    respond({.content_type = Metrics::kContentType, .body = metrics.Text()});
+  });
   AddProbes(*router, std::move(readiness));
   return HttpServer::Start(options, [router](HttpRequest request, const HttpResponder& respond) {
     router->Handle(std::move(request), respond);

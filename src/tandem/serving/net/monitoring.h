@@ -1,11 +1,13 @@
-// What those who run a server ask it: is it alive, is it ready?
+// What those who run a server ask it: is it alive, is it ready, how is it?
 //
 //   GET /healthz   200 as long as the process answers
 //   GET /readyz    200 with the version that it serves, 503 with the reason where it should get no
 //                  requests
 //
-// Given to the server's own routes, and to a listener of its own whose port is for the inside
-// only.
+//   GET /metrics   the text for Prometheus
+//
+// A server may have the probes among its routes; all three are on a listener of their own, whose
+// port is for the inside only.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +16,7 @@
 
 #include "tandem/base/status.h"
 #include "tandem/serving/net/http_server.h"
+#include "tandem/serving/net/metrics.h"
 #include "tandem/serving/net/router.h"
 
 namespace tandem::net {
@@ -23,9 +26,9 @@ using Readiness = std::function<Result<int64_t>()>;
 
 void AddProbes(Router& router, Readiness readiness);
 
-// Listens when it returns; errors are those of HttpServer::Start. What `readiness` looks at must
-// outlive the server.
+// Listens when it returns; errors are those of HttpServer::Start. The metrics, and what `readiness`
+// looks at, must outlive the server.
 Result<std::unique_ptr<HttpServer>> StartMonitoring(const HttpServerOptions& options,
-                                                    Readiness readiness);
+                                                    const Metrics& metrics, Readiness readiness);
 
 }  // namespace tandem::net

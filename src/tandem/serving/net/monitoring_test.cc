@@ -17,10 +17,12 @@ using ::testing::StartsWith;
 
 TEST(MonitoringTest, ReadinessIsAskedAnewAndSaysWhy) {
   std::atomic<bool> ready = false;
-  const auto server = StartMonitoring({.address = "127.0.0.1"}, [&ready]() -> Result<int64_t> {
-                        if (!ready) return DataLossError("version 3 is refused: it is \"bad\"");
-                        return 4;
-                      }).value();
+  const Metrics metrics("1.2.3");
+  const auto server =
+      StartMonitoring({.address = "127.0.0.1"}, metrics, [&ready]() -> Result<int64_t> {
+        if (!ready) return DataLossError("version 3 is refused: it is \"bad\"");
+        return 4;
+      }).value();
   HttpClient client(server->port());
   const std::string answer = client.Get("/readyz");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));

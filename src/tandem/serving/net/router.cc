@@ -57,7 +57,7 @@ void Router::Handle(HttpRequest request, const HttpResponder& responder) const {
     return route.handler(std::move(request), responder);
   }
   if (allowed.empty()) {
-    return responder(ErrorResponse(404, StrCat("nothing is at ", request.path)));
+    return Refuse(ErrorResponse(404, StrCat("nothing is at ", request.path)), responder);
   }
   std::sort(allowed.begin(), allowed.end());
   allowed.erase(std::unique(allowed.begin(), allowed.end()), allowed.end());
@@ -66,6 +66,11 @@ void Router::Handle(HttpRequest request, const HttpResponder& responder) const {
   HttpResponse response = ErrorResponse(
       405, StrCat(request.path, " does not take ", request.method, "; it takes ", allow));
   response.headers.emplace_back("Allow", std::move(allow));
+  Refuse(std::move(response), responder);
+}
+
+void Router::Refuse(HttpResponse response, const HttpResponder& responder) const {
+  if (on_refused_) on_refused_(response.status);
   responder(std::move(response));
 }
 

@@ -6,8 +6,10 @@
 // with Allow. Filled before use; then const and safe from many threads.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tandem/serving/net/http.h"
@@ -16,6 +18,10 @@ namespace tandem::net {
 
 class Router {
  public:
+  // `on_refused` is told the status of each answer that the router makes by itself; may be empty.
+  explicit Router(std::function<void(int http_status)> on_refused = {})
+      : on_refused_(std::move(on_refused)) {}
+
   void Add(std::string_view method, std::string_view pattern, HttpHandler handler);
   void Handle(HttpRequest request, const HttpResponder& responder) const;
 
@@ -25,6 +31,9 @@ class Router {
     std::vector<std::string> segments;
     HttpHandler handler;
   };
+  void Refuse(HttpResponse response, const HttpResponder& responder) const;
+
+  const std::function<void(int)> on_refused_;
   std::vector<Route> routes_;
 };
 
