@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "tandem/index/admitted.h"
 #include "tandem/index/scan.h"
 #include "tandem/index/scan_builder.h"
 #include "tandem/index/scan_snapshot.h"
@@ -18,11 +20,25 @@ namespace {
 constexpr size_t kBatch = 64;
 constexpr size_t kOwnBlocks = 4;
 
+// Shares of the items that are few, and very few.
+constexpr size_t kSketchShare = 6;
+constexpr size_t kScoreShare = 64;
+
 void Put(std::span<const Hit> hits, std::span<int32_t> ids, std::span<float> scores) {
   for (size_t i = 0; i < ids.size(); ++i) {
     ids[i] = i < hits.size() ? hits[i].item : -1;
     scores[i] = i < hits.size() ? hits[i].score : -std::numeric_limits<float>::infinity();
   }
+}
+
+// By how many items a filter admits: to score an item takes about as long as to scan eight, to
+// bound it by its sketch as long as three.
+enum class Way { kScan, kScanAdmitted, kScoreAdmitted };
+Way WayOf(const ScanData& data, const Wanted& wanted) {
+  if (wanted.filter == nullptr) return Way::kScan;
+  if (wanted.admitted <= data.n / kScoreShare + 256) return Way::kScoreAdmitted;
+  const bool few = wanted.admitted <= data.n / kSketchShare;
+  return few && data.sketch_groups > 0 ? Way::kScanAdmitted : Way::kScan;
 }
 
 }  // namespace
@@ -115,23 +131,21 @@ void ExactIndex::SearchBatch(std::span<const float> queries, size_t first,
   const auto k = static_cast<size_t>(options.k);
   Wanted wanted = {.k = std::min(k, data_.n), .filter = options.filter, .admitted = data_.n};
   if (options.filter != nullptr) wanted.admitted = options.filter->Count();
-  // To score what a short filter admits one by one: a tenth of a microsecond for a dozen of items,
-  // where a scan takes that long for a few hundred.
-  const bool is_short = options.filter != nullptr && wanted.admitted <= data_.n / 32 + 256;
+  const Way way = WayOf(data_, wanted);
   const size_t own_blocks = count == 1 ? data_.block_count() : kOwnBlocks;
+  std::optional<Admitted> admitted;
+  if (way == Way::kScanAdmitted) admitted.emplace(data_, *options.filter, wanted.admitted);
   std::vector<Scan> scans;
   scans.reserve(count);
   for (size_t i = 0; i < count; ++i) {
     if (!options.exclude.empty()) wanted.exclude = options.exclude[first + i];
     scans.emplace_back(data_, queries.subspan(i * d, d), wanted);
-    if (is_short) {
-      scans.back().ScoreAdmitted();
-    } else {
-      scans.back().Run(own_blocks);
-    }
+    if (way == Way::kScan) scans.back().Run(own_blocks);
+    if (way == Way::kScanAdmitted) scans.back().ScanAdmitted(admitted->Tiles());
+    if (way == Way::kScoreAdmitted) scans.back().ScoreAdmitted();
   }
   // Queries that share a block share what of it is in the cache.
-  for (size_t block = 0; count > 1 && !is_short && block < data_.block_count(); ++block) {
+  for (size_t block = 0; count > 1 && way == Way::kScan && block < data_.block_count(); ++block) {
     for (Scan& scan : scans) scan.Visit(block);
   }
   for (size_t i = 0; i < count; ++i) {

@@ -10,6 +10,7 @@
 
 #include "tandem/base/memory_env.h"
 #include "tandem/base/rng.h"
+#include "tandem/index/bitmap.h"
 #include "tandem/index/naive_index.h"
 
 namespace tandem::index {
@@ -106,6 +107,49 @@ TEST(ExactIndex, GivesBackTheVectorsThatItHolds) {
     for (const float x : want) largest = std::max(largest, std::abs(x));
     // Half a step of largest / 127, and its rounding.
     for (size_t j = 0; j < 6; ++j) EXPECT_NEAR(vector[j], want[j], largest / 253) << row;
+  }
+}
+
+// Numbers in eighths, so that sums are exact and ties are many; 6,000 items, of which filters of
+// these shares go each way: scored alone below 6,000 / 64 + 256 = 350, by sketches below a sixth,
+// by blocks beyond.
+TEST(ExactIndex, AnswersFiltersOfEveryShareAsARankingOfAllDoes) {
+  Rng rng(11);
+  const size_t n = 6000;
+  const size_t q = 5;
+  for (const size_t d : {5U, 12U, 24U, 40U}) {
+    std::vector<float> rows = Normals(n * d, rng);
+    for (float& x : rows) x = std::round(x * 8) / 8;
+    std::vector<float> queries = Normals(q * d, rng);
+    for (float& x : queries) x = std::round(x * 8) / 8;
+    std::vector<std::vector<int32_t>> seen(q);
+    for (auto& items : seen) {
+      for (int32_t item = 0; item < 6000; item += 1 + static_cast<int32_t>(rng.UniformInt(60))) {
+        items.push_back(item);
+      }
+    }
+    const std::vector<std::span<const int32_t>> exclude(seen.begin(), seen.end());
+    for (const Metric metric : {Metric::kDot, Metric::kL2}) {
+      const auto index =
+          ExactIndex::Create(rows, n, static_cast<int64_t>(d), {.metric = metric}).value();
+      const NaiveIndex naive(rows, static_cast<int64_t>(d), metric);
+      for (const uint64_t admitted : {3U, 30U, 61U, 90U, 150U, 170U, 500U, 990U}) {  // of 1,000
+        Bitmap filter(n);
+        for (int32_t item = 0; item < 6000; ++item) {
+          if (rng.UniformInt(1000) < admitted) filter.Set(item);
+        }
+        for (const int64_t k : {1, 10, 300}) {
+          const SearchOptions options = {.k = k, .exclude = exclude, .filter = &filter};
+          Found got{std::vector<int32_t>(q * static_cast<size_t>(k)),
+                    std::vector<float>(q * static_cast<size_t>(k))};
+          Found want = got;
+          ASSERT_TRUE(index->Search(queries, options, got.ids, got.scores).ok());
+          ASSERT_TRUE(naive.Search(queries, options, want.ids, want.scores).ok());
+          EXPECT_EQ(got.ids, want.ids) << d << " " << admitted << " " << k;
+          EXPECT_EQ(got.scores, want.scores) << d << " " << admitted << " " << k;
+        }
+      }
+    }
   }
 }
 

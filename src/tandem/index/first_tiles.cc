@@ -16,10 +16,11 @@ constexpr size_t kGrowth = 4;  // of the rank, while too few items are admitted
 
 class FirstTiles {
  public:
-  FirstTiles(const ScanData& data, const ScanQuery& query, std::span<const uint32_t> tiles,
-             Scorer& scorer)
-      : data_(data),
+  FirstTiles(const TileSet& set, const ScanQuery& query, const QueryCodes& codes,
+             std::span<const uint32_t> tiles, Scorer& scorer)
+      : set_(set),
         query_(query),
+        codes_(codes),
         tiles_(tiles),
         scorer_(scorer),
         sums_(tiles.size() * kTile),
@@ -27,12 +28,12 @@ class FirstTiles {
         bars_(tiles.size()),
         rows_(tiles.size()) {}
 
-  void Scan() {
-    math::RowSums(query_.codes(), data_.tiles.data(), tiles_, sums_.data());
+  void Scan(size_t likely_rank) {
+    math::RowSums(codes_.codes(), set_.bytes, tiles_, sums_.data());
     CopyRowsBehindTheEnd();
     bool full = false;
-    std::vector<float> largest = LargestBounds(2 * kGrowth * scorer_.LikelyRank());
-    for (size_t rank = scorer_.LikelyRank(); rank <= largest.size() / 2 && !full; rank *= kGrowth) {
+    std::vector<float> largest = LargestBounds(2 * kGrowth * likely_rank);
+    for (size_t rank = likely_rank; rank <= largest.size() / 2 && !full; rank *= kGrowth) {
       const float bound = math::LeastOfLargest(largest, rank);
       for (size_t i = 0; i < tiles_.size(); ++i) bars_[i] = SumAt(lines_[i], bound);
       Pick();
@@ -40,7 +41,7 @@ class FirstTiles {
     }
     const double needed = query_.Needed(scorer_.threshold());
     for (size_t i = 0; i < tiles_.size(); ++i) {
-      bars_[i] = full ? query_.Bar(data_.codes[tiles_[i]], needed) : kAll;
+      bars_[i] = full ? codes_.Bar(set_.Code(tiles_[i]), needed) : kAll;
     }
     Pick();
     scorer_.Flush();
@@ -50,7 +51,7 @@ class FirstTiles {
   // They are no items: like one that is, and the scorer passes over them.
   void CopyRowsBehindTheEnd() {
     for (size_t i = 0; i < tiles_.size(); ++i) {
-      const size_t rows = data_.n - tiles_[i] * kTile;
+      const size_t rows = set_.rows - tiles_[i] * kTile;
       if (rows >= kTile) continue;
       int32_t* const sums = sums_.data() + i * kTile;
       std::fill(sums + rows, sums + kTile, sums[0]);
@@ -60,7 +61,7 @@ class FirstTiles {
   // The largest bounds of at least so many groups of rows, if there are so many rows: of the
   // largest of all rows, most are in different groups.
   std::vector<float> LargestBounds(size_t groups) {
-    for (const uint32_t tile : tiles_) lines_.push_back(query_.BoundOf(data_.codes[tile]));
+    for (const uint32_t tile : tiles_) lines_.push_back(codes_.BoundOf(set_.Code(tile)));
     const size_t columns = std::min((groups + kTile - 1) / kTile, tiles_.size());
     std::vector<float> largest(columns * kTile);
     math::LargestOfLines(lines_, sums_.data(), largest);
@@ -78,13 +79,14 @@ class FirstTiles {
   void Pick() {
     math::SumsBetween(sums_.data(), bars_, ends_.data(), rows_.data());
     for (size_t i = 0; i < tiles_.size(); ++i) {
-      if (rows_[i] != 0) scorer_.PickRows(tiles_[i], rows_[i]);
+      if (rows_[i] != 0) scorer_.PickRows(set_, tiles_[i], rows_[i]);
       ends_[i] = std::min(ends_[i], bars_[i]);
     }
   }
 
-  const ScanData& data_;
+  const TileSet& set_;
   const ScanQuery& query_;
+  const QueryCodes& codes_;
   const std::span<const uint32_t> tiles_;
   Scorer& scorer_;
   std::vector<int32_t> sums_;  // [tiles, kTile]
@@ -96,9 +98,9 @@ class FirstTiles {
 
 }  // namespace
 
-void ScanFirstTiles(const ScanData& data, const ScanQuery& query, std::span<const uint32_t> tiles,
-                    Scorer& scorer) {
-  FirstTiles(data, query, tiles, scorer).Scan();
+void ScanFirstTiles(const TileSet& set, const ScanQuery& query, const QueryCodes& codes,
+                    std::span<const uint32_t> tiles, size_t likely_rank, Scorer& scorer) {
+  FirstTiles(set, query, codes, tiles, scorer).Scan(likely_rank);
 }
 
 }  // namespace tandem::index

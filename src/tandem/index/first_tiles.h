@@ -14,8 +14,10 @@
 
 namespace tandem::index {
 
-// At least one tile, each once, in any order; nothing of them was picked. query.rules_nothing_out() is false.
-void ScanFirstTiles(const ScanData& data, const ScanQuery& query, std::span<const uint32_t> tiles,
-                    Scorer& scorer);
+// Picks items of at least one tile of a set, each named once, in any order; the k best of those
+// asked for are likely among the `likely_rank` best of them. query.rules_nothing_out() is false;
+// `codes` are the query's for the set.
+void ScanFirstTiles(const TileSet& set, const ScanQuery& query, const QueryCodes& codes,
+                    std::span<const uint32_t> tiles, size_t likely_rank, Scorer& scorer);
 
 }  // namespace tandem::index

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "tandem/index/first_tiles.h"
@@ -16,6 +17,9 @@ constexpr float kScanned = -std::numeric_limits<float>::infinity();
 constexpr size_t kFirstRowsOfEach = 16;
 constexpr size_t kLeastFirstBlocks = 2;
 constexpr size_t kMostFirstBlocks = 8;
+
+// Bounds by sketches are looser: the best k by score are among so many times k by them.
+constexpr size_t kSketchRanks = 4;
 
 }  // namespace
 
@@ -62,7 +66,7 @@ size_t Scan::ScanFirstBlocks(size_t most_blocks) {
     const size_t end = std::min(begin + kBlockTiles, data_.tile_count());
     for (size_t tile = begin; tile < end; ++tile) tiles.push_back(static_cast<uint32_t>(tile));
   }
-  ScanFirstTiles(data_, query_, tiles, scorer_);
+  ScanFirstTiles(data_.Tiles(), query_, query_.codes(), tiles, scorer_.LikelyRank(), scorer_);
   return count;
 }
 
@@ -77,25 +81,43 @@ void Scan::ScanBlock(size_t block) {
   const size_t begin = block * kBlockTiles;
   const size_t count = std::min(kBlockTiles, data_.tile_count() - begin);
   if (query_.rules_nothing_out()) {
-    for (size_t i = 0; i < count; ++i) scorer_.PickRows(begin + i, ~uint64_t{0});
+    for (size_t i = 0; i < count; ++i) scorer_.PickRows(data_.Tiles(), begin + i, ~uint64_t{0});
     return scorer_.Flush();
   }
   float bounds[kBlockTiles];
   query_.BoundBoxes(data_.tile_boxes, begin, std::span(bounds, count));
   const double needed = Needed();
   uint32_t tiles[kBlockTiles];
-  int32_t bars[kBlockTiles];
-  uint64_t rows[kBlockTiles];
   size_t left = 0;
   for (size_t i = 0; i < count; ++i) {
     if (static_cast<double>(bounds[i]) < needed) continue;
-    tiles[left] = static_cast<uint32_t>(begin + i);
-    bars[left] = query_.Bar(data_.codes[begin + i], needed);
-    ++left;
+    tiles[left++] = static_cast<uint32_t>(begin + i);
   }
-  math::RowsAtLeast(query_.codes(), data_.tiles.data(), std::span(tiles, left), bars, rows);
-  for (size_t i = 0; i < left; ++i) scorer_.PickRows(tiles[i], rows[i]);
+  PickOf(data_.Tiles(), query_.codes(), std::span(tiles, left));
+}
+
+void Scan::PickOf(const TileSet& set, const QueryCodes& codes, std::span<const uint32_t> tiles) {
+  const double needed = Needed();
+  int32_t bars[kBlockTiles];
+  uint64_t rows[kBlockTiles];
+  for (size_t i = 0; i < tiles.size(); ++i) bars[i] = codes.Bar(set.Code(tiles[i]), needed);
+  math::RowsAtLeast(codes.codes(), set.bytes, tiles, bars, rows);
+  for (size_t i = 0; i < tiles.size(); ++i) scorer_.PickRows(set, tiles[i], rows[i]);
   scorer_.Flush();
+}
+
+void Scan::ScanAdmitted(const TileSet& admitted) {
+  if (query_.rules_nothing_out()) return ScoreAdmitted();
+  const QueryCodes codes = query_.SketchCodes();
+  std::vector<uint32_t> tiles(admitted.tile_count());
+  std::iota(tiles.begin(), tiles.end(), 0);
+  const size_t first = std::min(tiles.size(), kMostFirstBlocks * kBlockTiles);
+  const size_t rank = kSketchRanks * (wanted_.k + wanted_.exclude.size() / 8);
+  ScanFirstTiles(admitted, query_, codes, std::span(tiles).first(first), rank, scorer_);
+  for (size_t begin = first; begin < tiles.size(); begin += kBlockTiles) {
+    const size_t count = std::min(kBlockTiles, tiles.size() - begin);
+    PickOf(admitted, codes, std::span(tiles).subspan(begin, count));
+  }
 }
 
 void Scan::ScoreAdmitted() {

@@ -25,13 +25,18 @@ class Scan {
   // Best first; after that the scan is over.
   std::span<const Hit> Sorted() { return scorer_.Sorted(); }
 
-  // Instead of scanning: scores what the filter admits, one by one.
+  // Instead of Run and Visit, where the filter admits few: bounds them one by one by their
+  // sketches.
+  void ScanAdmitted(const TileSet& admitted);
+  // Or scores them all, where they are very few.
   void ScoreAdmitted();
 
  private:
   double Needed() const { return query_.Needed(scorer_.threshold()); }
   size_t ScanFirstBlocks(size_t most_blocks);
   void ScanBlock(size_t block);
+  // Of at most kBlockTiles tiles, those rows that may reach what is needed.
+  void PickOf(const TileSet& set, const QueryCodes& codes, std::span<const uint32_t> tiles);
 
   const ScanData& data_;
   const Wanted wanted_;

@@ -38,11 +38,37 @@ int8_t CodeOf(float x, float scale) {
   return static_cast<int8_t>(std::clamp(std::round(x / scale), -127.0F, 127.0F));
 }
 
+// A step of bytes: codes of coordinates are within 127 of zero, of rests below 255; never zero.
+float StepFor(float largest, double largest_rest) {
+  return RoundUp(std::max({static_cast<double>(largest) / 127, largest_rest / 254, 0x1p-120}));
+}
+
+// The most that the bytes of several rows lose and say.
+struct QuantisedMost {
+  float squared_error = 0;
+  float squared_norm = 0;
+
+  void Add(const math::Quantised& row) {
+    squared_error = std::max(squared_error, row.squared_error);
+    squared_norm = std::max(squared_norm, row.squared_norm);
+  }
+  // Allows for sums of h squares in float, and for the 2^-16 that each number may be off.
+  TileCode CodeOf(float step, size_t h) const {
+    const auto of_step = static_cast<double>(step);
+    const double widened = 1 + static_cast<double>(h) * 0x1p-23;
+    const double off = std::sqrt(static_cast<double>(h)) * 0x1p-16;
+    return {step,
+            RoundUp(of_step * (std::sqrt(static_cast<double>(squared_error)) * widened + off)),
+            RoundUp(of_step * std::sqrt(static_cast<double>(squared_norm)) * widened)};
+  }
+};
+
 struct Storage {
   std::vector<float> mean;
   std::vector<float> axes;
   std::vector<uint8_t> tiles;
   std::vector<TileCode> codes;
+  std::vector<uint8_t> sketches;
   std::vector<float> tile_boxes;
   std::vector<float> block_boxes;
   std::vector<float> rows;
@@ -74,6 +100,7 @@ class Builder {
     data_.axes = storage_->axes;
     data_.tiles = storage_->tiles;
     data_.codes = storage_->codes;
+    data_.sketches = storage_->sketches;
     data_.tile_boxes = {storage_->tile_boxes, data_.tile_count()};
     data_.block_boxes = {storage_->block_boxes, data_.block_count()};
     data_.rows = storage_->rows;
@@ -122,6 +149,9 @@ class Builder {
     const size_t h = std::min(groups * kGroup - 1, found.tail_share.size());
     data_.groups = groups;
     data_.axes_count = h;
+    // Where memory counts, three axes and the rest.
+    const size_t most_sketched = data_.row_format == RowFormat::kInt8 ? 1 : kMostSketchGroups;
+    data_.sketch_groups = std::min(most_sketched, (h + 1) / kGroup);
     storage_->mean.assign(found.mean.begin(), found.mean.end());
     storage_->axes.assign(found.axes.begin(),
                           found.axes.begin() + static_cast<std::ptrdiff_t>(h * inner));
@@ -191,6 +221,17 @@ class Builder {
     const std::array<float, 2> two = {first, second};
     const double rest = std::max(square - SquaredNorm(two), 0.0) + lost * square;
     points_[i] = {{first, second, RoundUp(std::sqrt(rest))}, static_cast<int32_t>(i)};
+    if (data_.sketch_groups == 0) return;
+    for (const float x : head.first(data_.sketch_axes())) {
+      largest_sketched_ = std::max(largest_sketched_, std::abs(x));
+    }
+    largest_rest_ = std::max(largest_rest_, RestOfSketch(i, head));
+  }
+
+  // The norm of all that the sketch of an item leaves.
+  double RestOfSketch(size_t item, std::span<const float> head) const {
+    const auto left = static_cast<double>(rests_[item]);
+    return std::sqrt(SquaredNorm(head.subspan(data_.sketch_axes())) + left * left);
   }
 
   void Order() {
@@ -209,6 +250,9 @@ class Builder {
   // Tiles and rows, block by block: the rows of a block are projected once more, which costs less
   // than to keep what Project has found and to gather it.
   void EncodeBlocks() {
+    storage_->sketches.resize(data_.n * data_.sketch_bytes());
+    const float sketch_step = StepFor(largest_sketched_, largest_rest_);
+    QuantisedMost sketched;
     storage_->tiles.resize(data_.tile_count() * data_.tile_bytes(), 0);
     storage_->codes.resize(data_.tile_count());
     const size_t numbers = data_.n * data_.dimension;
@@ -228,12 +272,27 @@ class Builder {
         AppendRow(Row(item));
       }
       ProjectChunk(points.size());
+      for (size_t i = 0; i < points.size() && data_.sketch_groups > 0; ++i) {
+        sketched.Add(EncodeSketch(static_cast<size_t>(points[i].item),
+                                  std::span(heads_).subspan(i * h, h), sketch_step));
+      }
       for (size_t r = 0; r < points.size(); r += kTile) {
         const size_t count = std::min(kTile, points.size() - r);
         EncodeTile((begin + r) / kTile, points.subspan(r, count),
                    std::span(heads_).subspan(r * h, count * h));
       }
     }
+    if (data_.sketch_groups > 0) {
+      data_.sketch_code = sketched.CodeOf(sketch_step, data_.sketch_axes());
+    }
+  }
+
+  math::Quantised EncodeSketch(size_t item, std::span<const float> head, float step) {
+    const size_t axes = data_.sketch_axes();
+    const std::span<uint8_t> bytes =
+        std::span(storage_->sketches).subspan(item * data_.sketch_bytes(), data_.sketch_bytes());
+    bytes[axes] = static_cast<uint8_t>(std::ceil(RestOfSketch(item, head) / step));
+    return math::QuantiseRow(head.first(axes), step, bytes.first(axes));
   }
 
   void EncodeTile(size_t tile, std::span<const Point> points, std::span<const float> heads) {
@@ -244,19 +303,13 @@ class Builder {
     for (const Point& point : points) {
       largest_rest = std::max(largest_rest, rests_[static_cast<size_t>(point.item)]);
     }
-    // Codes of coordinates are within 127 of zero, of rests below 255; no scale is zero.
-    const float step = RoundUp(std::max(
-        {static_cast<double>(largest) / 127, static_cast<double>(largest_rest) / 254, 0x1p-120}));
+    const float step = StepFor(largest, static_cast<double>(largest_rest));
     uint8_t* const bytes = storage_->tiles.data() + tile * data_.tile_bytes();
     std::vector<uint8_t>& row = row_bytes_;
     row.assign(data_.groups * kGroup, 0);
-    float error = 0;
-    float norm = 0;
+    QuantisedMost most;
     for (size_t r = 0; r < points.size(); ++r) {
-      const math::Quantised lost =
-          math::QuantiseRow(heads.subspan(r * h, h), step, std::span(row).first(h));
-      error = std::max(error, lost.squared_error);
-      norm = std::max(norm, lost.squared_norm);
+      most.Add(math::QuantiseRow(heads.subspan(r * h, h), step, std::span(row).first(h)));
       if (h < row.size()) {
         const float rest = rests_[static_cast<size_t>(points[r].item)];
         row[h] = static_cast<uint8_t>(std::ceil(static_cast<double>(rest) / step));
@@ -265,12 +318,7 @@ class Builder {
         std::memcpy(bytes + (group * kTile + r) * kGroup, row.data() + group * kGroup, kGroup);
       }
     }
-    // Sums of h squares in float, and the 2^-16 that each number may be off.
-    const double most = std::sqrt(static_cast<double>(h));
-    const double widened = 1 + static_cast<double>(h) * 0x1p-23;
-    storage_->codes[tile] = {
-        step, RoundUp(static_cast<double>(step) * (std::sqrt(error) * widened + most * 0x1p-16)),
-        RoundUp(static_cast<double>(step) * std::sqrt(norm) * widened)};
+    storage_->codes[tile] = most.CodeOf(step, h);
   }
 
   void AppendRow(std::span<const float> row) {
@@ -291,6 +339,8 @@ class Builder {
   std::vector<float> rests_;  // [n] norms of what the axes leave
   std::vector<Point> points_;
   std::vector<uint8_t> row_bytes_;
+  float largest_sketched_ = 0;
+  double largest_rest_ = 0;  // of what the sketches leave
 };
 
 }  // namespace

@@ -12,6 +12,9 @@
 // the rest, so that the 64 of a tile and the 1,024 of a block are alike, and most are passed over
 // by one bound.
 //
+// For filters that admit few there is a sketch of each item by its id: the first axes as bytes and
+// the norm of all the rest, by which the admitted are bounded one by one.
+//
 // Spans of memory that `owner` keeps: the index's own, or a mapped file. Immutable.
 #pragma once
 
@@ -26,6 +29,7 @@
 namespace tandem::index {
 
 inline constexpr size_t kBlockTiles = 16;
+inline constexpr size_t kMostSketchGroups = 4;
 inline constexpr size_t kBlockRows = kBlockTiles * math::kTileRows;
 
 // How a tile's coordinates became bytes: y is near scale * (code - math::kCodeOffset).
@@ -51,20 +55,34 @@ enum class RowFormat {
   kInt8,  // a byte a number and a scale a row: a quarter of the memory, scores of rounded rows
 };
 
+// Tiles of rows that are items, in some order.
+struct TileSet {
+  const uint8_t* bytes = nullptr;   // (math/tiles.h)
+  std::span<const TileCode> codes;  // of each tile, or one for all
+  size_t rows = 0;
+  std::span<const int32_t> items;  // of the rows; empty: they are the places of ScanData
+
+  size_t tile_count() const { return (rows + math::kTileRows - 1) / math::kTileRows; }
+  const TileCode& Code(size_t tile) const { return codes[codes.size() == 1 ? 0 : tile]; }
+};
+
 struct ScanData {
   Metric metric = Metric::kDot;
   RowFormat row_format = RowFormat::kFloat;
   size_t n = 0;
   size_t dimension = 0;
-  size_t axes_count = 0;            // h
-  size_t groups = 0;                // of four codes: h, the norm of the rest, zeros
-  double largest_norm = 0;          // of x' and of x' - m
-  std::span<const float> mean;      // [inner]
-  std::span<const float> axes;      // [h, inner]; empty: the coordinates, and no rest
-  std::span<const uint8_t> tiles;   // [tiles] (math/tiles.h)
-  std::span<const TileCode> codes;  // [tiles]
-  Boxes tile_boxes;                 // of each tile
-  Boxes block_boxes;                // of each block
+  size_t axes_count = 0;              // h
+  size_t groups = 0;                  // of four codes: h, the norm of the rest, zeros
+  double largest_norm = 0;            // of x' and of x' - m
+  std::span<const float> mean;        // [inner]
+  std::span<const float> axes;        // [h, inner]; empty: the coordinates, and no rest
+  std::span<const uint8_t> tiles;     // [tiles] (math/tiles.h)
+  std::span<const TileCode> codes;    // [tiles]
+  Boxes tile_boxes;                   // of each tile
+  Boxes block_boxes;                  // of each block
+  size_t sketch_groups = 0;           // of four bytes; 0: no sketches
+  std::span<const uint8_t> sketches;  // [n, 4 sketch_groups] axes, then the norm of the rest
+  TileCode sketch_code = {1, 0, 0};   // of all
   // In the order of the tiles, one of the two:
   std::span<const float> rows;        // [n, dimension]
   std::span<const int8_t> row_codes;  // [n, dimension]
@@ -73,12 +91,15 @@ struct ScanData {
   std::span<const int32_t> place_of;  // [n] and back
   std::shared_ptr<const void> owner;
 
+  TileSet Tiles() const { return {.bytes = tiles.data(), .codes = codes, .rows = n}; }
   // The row at a place, to `row` [dimension].
   void CopyRow(size_t place, std::span<float> row) const;
 
   size_t inner() const { return dimension + (metric == Metric::kL2 ? 1 : 0); }
   size_t tile_count() const { return (n + math::kTileRows - 1) / math::kTileRows; }
   size_t block_count() const { return (n + kBlockRows - 1) / kBlockRows; }
+  size_t sketch_bytes() const { return sketch_groups * math::kTileGroup; }
+  size_t sketch_axes() const { return sketch_bytes() - 1; }
   size_t tile_bytes() const { return groups * math::kTileRows * math::kTileGroup; }
 };
 

@@ -23,43 +23,11 @@ double Slack(const ScanData& data, double query_norm) {
 
 }  // namespace
 
-ScanQuery::ScanQuery(const ScanData& data, std::span<const float> query) : data_(data) {
-  const size_t inner = data.inner();
-  const size_t h = data.axes_count;
-  std::vector<float> whole(inner + h, 1.0F);  // q', then W' q'
-  std::copy(query.begin(), query.end(), whole.begin());
-  const std::span<const float> inner_query(whole.data(), inner);
-  const std::span<float> head(whole.data() + inner, h);
-  square_ = SquaredNorm(query);
-  const double square = SquaredNorm(inner_query);
-  slack_ = Slack(data, std::sqrt(square));
-  rules_nothing_out_ = std::max(std::sqrt(square), data.largest_norm) > kLargestNorm;
-  if (rules_nothing_out_) return;
-
-  if (data.axes.empty()) {
-    std::copy_n(inner_query.begin(), h, head.begin());
-  } else {
-    shift_ = static_cast<double>(math::Dot(inner_query, data.mean));
-    for (size_t i = 0; i < h; ++i) {
-      head[i] = math::Dot(inner_query, data.axes.subspan(i * inner, inner));
-    }
-  }
-  const double of_head = SquaredNorm(head);
-  const double lost = RoundingOfSquares(inner, h) * square;
-  const double tail = data.axes.empty() ? 0 : std::sqrt(std::max(square - of_head, 0.0) + lost);
-  norm_ = std::sqrt(of_head);
-  along_[0] = head[0];
-  along_[1] = h > 1 ? head[1] : 0;
-  const std::span<const float> two(along_);
-  rest_ = RoundUp(std::sqrt(std::max(square - SquaredNorm(two), 0.0) + lost));
-  Encode(head, tail);
-}
-
-void ScanQuery::Encode(std::span<const float> head, double tail) {
+void QueryCodes::Encode(std::span<const float> head, double tail, size_t groups) {
   double largest = tail;
   for (const float x : head) largest = std::max(largest, std::abs(static_cast<double>(x)));
   scale_ = std::max(largest / math::kMostQueryCode, 0x1p-120);
-  codes_.assign(data_.groups * math::kTileGroup, 0);
+  codes_.assign(groups * math::kTileGroup, 0);
   const double inverse = 1 / scale_;
   double error = 0;
   int sum = 0;
@@ -74,8 +42,62 @@ void ScanQuery::Encode(std::span<const float> head, double tail) {
   if (head.size() < codes_.size()) {
     codes_[head.size()] = static_cast<int8_t>(std::min(std::ceil(tail / scale_), 64.0));
   }
-  code_error_ = std::sqrt(error);
+  error_ = std::sqrt(error);
+  norm_ = std::sqrt(SquaredNorm(head));
   offset_ = math::kCodeOffset * sum;
+}
+
+// What the bytes of a query and of an item lose together.
+double QueryCodes::Lost(const TileCode& code) const {
+  return error_ * static_cast<double>(code.norm) + norm_ * static_cast<double>(code.error);
+}
+
+int32_t QueryCodes::Bar(const TileCode& code, double needed) const {
+  const double bar = (needed - Lost(code)) / (scale_ * static_cast<double>(code.scale)) + offset_;
+  constexpr double kMost = 1 << 30;
+  return static_cast<int32_t>(std::floor(std::clamp(bar, -kMost, kMost)));
+}
+
+math::SumLine QueryCodes::BoundOf(const TileCode& code) const {
+  const double a = scale_ * static_cast<double>(code.scale);
+  return {static_cast<float>(a), static_cast<float>(Lost(code) - a * offset_)};
+}
+
+ScanQuery::ScanQuery(const ScanData& data, std::span<const float> query) : data_(data) {
+  const size_t inner = data.inner();
+  const size_t h = data.axes_count;
+  std::vector<float> whole(inner, 1.0F);  // q'
+  std::copy(query.begin(), query.end(), whole.begin());
+  square_ = SquaredNorm(query);
+  inner_square_ = SquaredNorm(whole);
+  slack_ = Slack(data, std::sqrt(inner_square_));
+  rules_nothing_out_ = std::max(std::sqrt(inner_square_), data.largest_norm) > kLargestNorm;
+  if (rules_nothing_out_) return;
+
+  head_.assign(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(h));
+  if (!data.axes.empty()) {
+    shift_ = static_cast<double>(math::Dot(whole, data.mean));
+    for (size_t i = 0; i < h; ++i) {
+      head_[i] = math::Dot(whole, data.axes.subspan(i * inner, inner));
+    }
+  }
+  codes_.Encode(head_, data.axes.empty() ? 0 : RestBeyond(h), data.groups);
+  along_[0] = head_[0];
+  along_[1] = h > 1 ? head_[1] : 0;
+  rest_ = RoundUp(RestBeyond(std::min<size_t>(h, 2)));
+}
+
+double ScanQuery::RestBeyond(size_t axes) const {
+  const double lost = RoundingOfSquares(data_.inner(), data_.axes_count) * inner_square_;
+  const double rest = inner_square_ - SquaredNorm(std::span(head_).first(axes));
+  return std::sqrt(std::max(rest, 0.0) + lost);
+}
+
+QueryCodes ScanQuery::SketchCodes() const {
+  QueryCodes codes;
+  const size_t axes = data_.sketch_axes();
+  codes.Encode(std::span(head_).first(axes), RestBeyond(axes), data_.sketch_groups);
+  return codes;
 }
 
 double ScanQuery::Needed(float score) const {
@@ -87,22 +109,6 @@ void ScanQuery::BoundBoxes(const Boxes& boxes, size_t begin, std::span<float> bo
   const float* const first = boxes.Side(along_[0] > 0 ? 1 : 0) + begin;
   const float* const second = boxes.Side(along_[1] > 0 ? 3 : 2) + begin;
   math::WeightedSum(along_[0], first, along_[1], second, rest_, boxes.Side(4) + begin, bounds);
-}
-
-// What the bytes of a query and of an item lose together.
-double ScanQuery::Lost(const TileCode& code) const {
-  return code_error_ * static_cast<double>(code.norm) + norm_ * static_cast<double>(code.error);
-}
-
-int32_t ScanQuery::Bar(const TileCode& code, double needed) const {
-  const double bar = (needed - Lost(code)) / (scale_ * static_cast<double>(code.scale)) + offset_;
-  constexpr double kMost = 1 << 30;
-  return static_cast<int32_t>(std::floor(std::clamp(bar, -kMost, kMost)));
-}
-
-math::SumLine ScanQuery::BoundOf(const TileCode& code) const {
-  const double a = scale_ * static_cast<double>(code.scale);
-  return {static_cast<float>(a), static_cast<float>(Lost(code) - a * offset_)};
 }
 
 }  // namespace tandem::index

@@ -10,6 +10,30 @@
 
 namespace tandem::index {
 
+// The parts of a query along some axes and the norm of its rest as bytes, and what a sum of them
+// with an item's bytes says of their inner product.
+class QueryCodes {
+ public:
+  // So many groups of four codes, more than `head` needs if there is a tail.
+  void Encode(std::span<const float> head, double tail, size_t groups);
+
+  std::span<const int8_t> codes() const { return codes_; }
+  // What a sum of bytes must reach for its item to reach the inner product `needed`.
+  int32_t Bar(const TileCode& code, double needed) const;
+  // The bound that Bar turns around, as a line over the sums, to compare items of several tiles by;
+  // rounded.
+  math::SumLine BoundOf(const TileCode& code) const;
+
+ private:
+  double Lost(const TileCode& code) const;
+
+  std::vector<int8_t> codes_;  // [4 groups]
+  double scale_ = 1;           // of codes_
+  double error_ = 0;           // |head - what codes_ say|
+  double norm_ = 0;            // |head|
+  double offset_ = 0;          // of sums of bytes: math::kCodeOffset times the sum of codes_
+};
+
 class ScanQuery {
  public:
   // query [dimension], finite, for kCosine of length 1 or zero.
@@ -17,34 +41,30 @@ class ScanQuery {
 
   // Whether products of floats could overflow, so that nothing may be ruled out.
   bool rules_nothing_out() const { return rules_nothing_out_; }
-  std::span<const int8_t> codes() const { return codes_; }
+  // For tiles.
+  const QueryCodes& codes() const { return codes_; }
+  // For sketches, of which there are some.
+  QueryCodes SketchCodes() const;
 
   // The least inner product, without q' . m, with which an item may reach this score.
   double Needed(float score) const;
   // Upper bounds on the inner products of the boxes from `begin` on, without q' . m.
   void BoundBoxes(const Boxes& boxes, size_t begin, std::span<float> bounds) const;
-  // What a sum of bytes must reach for its item to reach `needed`.
-  int32_t Bar(const TileCode& code, double needed) const;
-  // The bound that Bar turns around, as a line over the sums, to compare items of several tiles by;
-  // rounded.
-  math::SumLine BoundOf(const TileCode& code) const;
 
  private:
-  void Encode(std::span<const float> head, double tail);
-  double Lost(const TileCode& code) const;
+  // The norm of what is not in the first parts along the axes, rounding allowed for.
+  double RestBeyond(size_t axes) const;
 
   const ScanData& data_;
   bool rules_nothing_out_ = false;
-  std::vector<int8_t> codes_;  // [4 groups]
-  double scale_ = 1;           // of codes_
-  double code_error_ = 0;      // |W' q' - what codes_ say|
-  double norm_ = 0;            // |W' q'|
-  double offset_ = 0;          // of sums of bytes: math::kCodeOffset times the sum of codes_
-  double shift_ = 0;           // q' . m
-  double slack_ = 0;           // what rounding can do to a bound and a score
-  double square_ = 0;          // |q|^2
-  float along_[2] = {};        // the first two parts of W' q'
-  float rest_ = 0;             // norm of the others and of what the axes leave
+  std::vector<float> head_;  // W' q'
+  QueryCodes codes_;
+  double shift_ = 0;         // q' . m
+  double slack_ = 0;         // what rounding can do to a bound and a score
+  double square_ = 0;        // |q|^2
+  double inner_square_ = 0;  // |q'|^2
+  float along_[2] = {};      // the first two of head_
+  float rest_ = 0;           // norm of the others and of what the axes leave
 };
 
 }  // namespace tandem::index

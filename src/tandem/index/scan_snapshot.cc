@@ -13,7 +13,8 @@ struct Shape {
   uint64_t dimension;
   uint64_t axes_count;
   uint64_t groups;
-  uint64_t has_axes;  // 0: the coordinates are the axes
+  uint64_t has_axes;       // 0: the coordinates are the axes
+  uint64_t sketch_groups;  // 0: no sketches
   double largest_norm;
 };
 
@@ -25,7 +26,9 @@ bool IsUsable(const Shape& shape) {
          shape.n <= uint64_t{std::numeric_limits<int32_t>::max()} && shape.dimension >= 1 &&
          shape.dimension <= kMostDimensions && shape.axes_count >= 1 && shape.axes_count <= inner &&
          shape.groups <= kMostDimensions && shape.axes_count <= shape.groups * math::kTileGroup &&
-         shape.has_axes <= 1 && std::isfinite(shape.largest_norm) && shape.largest_norm >= 0;
+         shape.has_axes <= 1 && shape.sketch_groups <= kMostSketchGroups &&
+         shape.sketch_groups * math::kTileGroup <= shape.axes_count + 1 &&
+         std::isfinite(shape.largest_norm) && shape.largest_norm >= 0;
 }
 
 Status CheckFinite(const SnapshotFile& file, std::string_view section,
@@ -38,11 +41,12 @@ Status CheckFinite(const SnapshotFile& file, std::string_view section,
   return {};
 }
 
-Status CheckCodes(const SnapshotFile& file, std::span<const TileCode> codes) {
+Status CheckCodes(const SnapshotFile& file, std::string_view section,
+                  std::span<const TileCode> codes) {
   for (size_t i = 0; i < codes.size(); ++i) {
     const bool usable = std::isfinite(codes[i].scale) && codes[i].scale > 0 &&
                         std::isfinite(codes[i].error) && std::isfinite(codes[i].norm);
-    if (!usable) return file.Damaged("exact.codes", "tile ", i, " has no usable scale");
+    if (!usable) return file.Damaged(section, "number ", i, " has no usable scale");
   }
   return {};
 }
@@ -57,6 +61,7 @@ Status WriteScanData(const ScanData& data, SnapshotWriter& writer) {
                        data.axes_count,
                        data.groups,
                        data.axes.empty() ? uint64_t{0} : uint64_t{1},
+                       data.sketch_groups,
                        data.largest_norm};
   TANDEM_RETURN_IF_ERROR(writer.Add<Shape>("exact.shape", std::span(&shape, 1)));
   TANDEM_RETURN_IF_ERROR(writer.Add<float>("exact.mean", data.mean));
@@ -67,6 +72,9 @@ Status WriteScanData(const ScanData& data, SnapshotWriter& writer) {
   TANDEM_RETURN_IF_ERROR(writer.Add<int32_t>("exact.item_of", data.item_of));
   TANDEM_RETURN_IF_ERROR(writer.Add<int32_t>("exact.place_of", data.place_of));
   TANDEM_RETURN_IF_ERROR(writer.Add<uint8_t>("exact.tiles", data.tiles));
+  TANDEM_RETURN_IF_ERROR(
+      writer.Add<TileCode>("exact.sketch_code", std::span(&data.sketch_code, 1)));
+  TANDEM_RETURN_IF_ERROR(writer.Add<uint8_t>("exact.sketches", data.sketches));
   if (data.row_format == RowFormat::kFloat) return writer.Add<float>("exact.rows", data.rows);
   TANDEM_RETURN_IF_ERROR(writer.Add<float>("exact.row_scales", data.row_scales));
   return writer.Add<int8_t>("exact.row_codes", data.row_codes);
@@ -82,6 +90,7 @@ Result<ScanData> ReadScanData(std::shared_ptr<const SnapshotFile> file) {
   data.dimension = shape.dimension;
   data.axes_count = shape.axes_count;
   data.groups = shape.groups;
+  data.sketch_groups = shape.sketch_groups;
   data.largest_norm = shape.largest_norm;
   const uint64_t inner = data.inner();
   const uint64_t tiles = data.tile_count();
@@ -100,6 +109,9 @@ Result<ScanData> ReadScanData(std::shared_ptr<const SnapshotFile> file) {
   TANDEM_ASSIGN_OR_RETURN(data.place_of, file->Section<int32_t>("exact.place_of", shape.n));
   TANDEM_ASSIGN_OR_RETURN(data.tiles,
                           file->Section<uint8_t>("exact.tiles", tiles * data.tile_bytes()));
+  TANDEM_ASSIGN_OR_RETURN(data.sketch_code, file->Value<TileCode>("exact.sketch_code"));
+  TANDEM_ASSIGN_OR_RETURN(data.sketches,
+                          file->Section<uint8_t>("exact.sketches", shape.n * data.sketch_bytes()));
   const uint64_t numbers = shape.n * shape.dimension;
   if (data.row_format == RowFormat::kFloat) {
     TANDEM_ASSIGN_OR_RETURN(data.rows, file->Section<float>("exact.rows", numbers));
@@ -109,7 +121,8 @@ Result<ScanData> ReadScanData(std::shared_ptr<const SnapshotFile> file) {
   }
   TANDEM_RETURN_IF_ERROR(CheckFinite(*file, "exact.mean", data.mean));
   TANDEM_RETURN_IF_ERROR(CheckFinite(*file, "exact.axes", data.axes));
-  TANDEM_RETURN_IF_ERROR(CheckCodes(*file, data.codes));
+  TANDEM_RETURN_IF_ERROR(CheckCodes(*file, "exact.codes", data.codes));
+  TANDEM_RETURN_IF_ERROR(CheckCodes(*file, "exact.sketch_code", std::span(&data.sketch_code, 1)));
   data.owner = std::move(file);
   return data;
 }

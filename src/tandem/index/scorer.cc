@@ -45,11 +45,15 @@ bool Scorer::Tighten() {
   return best_.Tighten();
 }
 
-void Scorer::PickRows(size_t tile, uint64_t rows) {
+void Scorer::PickRows(const TileSet& set, size_t tile, uint64_t rows) {
   const size_t begin = tile * math::kTileRows;
-  if (data_.n - begin < math::kTileRows) rows &= (uint64_t{1} << (data_.n - begin)) - 1;
+  if (set.rows - begin < math::kTileRows) rows &= (uint64_t{1} << (set.rows - begin)) - 1;
   for (; rows != 0; rows &= rows - 1) {
     const size_t place = begin + static_cast<size_t>(std::countr_zero(rows));
+    if (!set.items.empty()) {
+      PickItem(set.items[place]);
+      continue;
+    }
     const int32_t item = data_.item_of[place];
     if (static_cast<size_t>(item) >= data_.n) continue;  // of a damaged file
     if (filter_ != nullptr && !filter_->Contains(item)) continue;

@@ -46,8 +46,8 @@ class Scorer {
   // Scores what is pending and makes the threshold that of all so far; whether there are k.
   bool Tighten();
 
-  // Rows of a tile, a bit a row; each of them once.
-  void PickRows(size_t tile, uint64_t rows);
+  // Rows of a tile, a bit a row; each of them once. Bits behind the last row are passed over.
+  void PickRows(const TileSet& set, size_t tile, uint64_t rows);
   // An item that the filter admits.
   void PickItem(int32_t item);
   // Scores what is pending.
