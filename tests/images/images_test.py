@@ -7,6 +7,8 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import signal
 import socket
 import stat
 import struct
@@ -19,6 +21,7 @@ import unittest
 import grpc
 import numpy
 import requests
+import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from min_tfs_client.requests import TensorServingClient
 from min_tfs_client.tensors import tensor_proto_to_ndarray
@@ -345,6 +348,56 @@ class ContainerTest(unittest.TestCase):
     def test_a_port_in_use_ends_with_the_reason(self):
         with socket.create_server(("0.0.0.0", 6000)):
             self.assert_fails(self.start("recommender-app"), "6000")
+
+
+class ComposeTest(unittest.TestCase):
+    """deploy/compose.yaml, read as YAML; that `docker compose` reads it likewise is a test of its own."""
+
+    def setUp(self):
+        self.services = yaml.safe_load((SOURCE / "deploy" / "compose.yaml").read_text())["services"]
+
+    def test_docker_compose_can_read_it(self):
+        if shutil.which("go") is None:
+            self.skipTest("no go to build the reader of docker compose with")
+        reader = OUT / "compose"
+        build = subprocess.run(["go", "build", "-mod=readonly", "-o", str(reader), "."], capture_output=True, text=True,
+                               cwd=SOURCE / "tests" / "images" / "compose", timeout=600)
+        self.assertEqual(build.returncode, 0, build.stderr)
+        read = subprocess.run([reader, SOURCE / "deploy" / "compose.yaml"], capture_output=True, text=True)
+        self.assertEqual(read.returncode, 0, read.stderr)
+        project = json.loads(read.stdout)
+        self.assertEqual(set(project["services"]), {"user-model", "recommender-app"})
+        for name, service in project["services"].items():
+            build = service["build"]
+            self.assertTrue((pathlib.Path(build["context"]) / build["dockerfile"]).samefile(SOURCE / "deploy/docker/Dockerfile"))
+            self.assertEqual((build["target"], service["image"]), (name, name))
+
+    def test_services_are_held_as_the_containers_of_these_tests_are(self):
+        for name, service in self.services.items():
+            self.assertEqual((service["read_only"], service["cap_drop"], service["security_opt"]),
+                             (True, ["ALL"], ["no-new-privileges:true"]), name)
+            self.assertNotIn("user", service, name)  # the image's
+            grace = int(service["stop_grace_period"].removesuffix("s"))
+            self.assertGreater(grace, service["environment"]["TANDEM_DRAIN_TIMEOUT"], name)
+        self.assertEqual([service.get("ports") for service in self.services.values()], [None, ["${TANDEM_HTTP_PORT:-6000}:6000"]])
+        self.assertEqual(self.services["recommender-app"]["environment"]["TANDEM_MODEL_SERVER"], "user-model:8500")
+
+    def test_health_checks_tell_ready_from_not(self):
+        for name, service in self.services.items():
+            check = service["healthcheck"]["test"]
+            self.assertEqual(check[0], "CMD", name)
+            with run(name, environment=service["environment"]) as container:
+                wait_until(f"{name} is healthy", lambda c=container: c.is_running() and c.execute(*check[1:])[0] == 0)
+                container.signal(signal.SIGSTOP)  # there, and silent
+                code, said = container.execute(*check[1:])
+                container.signal(signal.SIGCONT)
+                self.assertEqual((code, said.count("\n")), (1, 1), said)
+                self.assertIn("localhost:9090 does not answer", said)
+            bundles = {"/models/user_model": (self.enterContext(tempfile.TemporaryDirectory()), "ro")}
+            pathlib.Path(bundles["/models/user_model"][0]).chmod(0o755)
+            with run(name, environment=service["environment"], volumes=bundles) as container:
+                wait_until(f"{name} says that it has no model",
+                           lambda c=container: c.is_running() and "is not ready" in c.execute(*check[1:])[1])
 
 
 class CountingResult(unittest.TextTestResult):

@@ -50,6 +50,7 @@ class Program {
     AddRecommend();
     AddPredict();
     AddInspect();
+    AddHealth();
   }
 
   int Run(int argc, const char* const* argv, std::ostream& err) {
@@ -142,6 +143,20 @@ class Program {
     app->add_option("path", inspect_.path, "BUNDLE")->required();
   }
 
+  void AddHealth() {
+    CLI::App* app = AddVerb("health",
+                            "Ask a server whether it is ready, as the health checks of containers "
+                            "do: 0 where it is, else 1 and the reason",
+                            [this] { return Health(health_, out_); });
+    app->add_option("address", health_.address,
+                    "Of the server's --metrics-port, or of the app itself")
+        ->required()
+        ->type_name("HOST:PORT");
+    app->add_option("--timeout", health_.timeout_seconds, "Seconds to wait for its answer")
+        ->check(CLI::Range(0.01, 3600.0))
+        ->capture_default_str();
+  }
+
   Env& env_;
   std::ostream& out_;
   CLI::App app_;
@@ -153,6 +168,7 @@ class Program {
   RecommendOptions recommend_;
   PredictOptions predict_;
   InspectOptions inspect_;
+  HealthOptions health_;
 };
 
 }  // namespace

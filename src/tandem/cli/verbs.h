@@ -55,6 +55,13 @@ struct InspectOptions {
 };
 Status Inspect(Env& env, const InspectOptions& options, std::ostream& out);
 
+struct HealthOptions {
+  std::string address;  // HOST:PORT of a server's probes
+  double timeout_seconds = 5;
+};
+// OK where that server is ready; its own words in either case.
+Status Health(const HealthOptions& options, std::ostream& out);
+
 inline constexpr char kDefaultModelName[] = "user_model";
 
 // What both servers take.
