@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import pathlib
-import signal
 import ssl
 import subprocess
 import threading
@@ -272,9 +271,3 @@ def ask(address, path="/recommend/42"):
 def gone(*names, namespace="default"):
     """Whether none of these pods' labels has a pod left."""
     return not any(pods(namespace, name) for name in names)
-
-
-def kill_process(process):
-    """Ends a process that a test began."""
-    process.send_signal(signal.SIGKILL)
-    process.wait()

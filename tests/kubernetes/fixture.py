@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,8 +12,8 @@ import unittest
 
 import yaml
 
-from cluster import (DEPLOY, OUT, SOURCE, VERSION, Failure, PodHistory, Pod, api, beside, external_address, get, kubectl, pods, rollout, run,
-                     wait_for_pods, wait_until)
+from cluster import (DEPLOY, OUT, SOURCE, VERSION, Failure, PodHistory, beside, external_address, kubectl, run, wait_for_pods,
+                     wait_until)
 from load import Answers, digest
 
 NAMESPACE = "tandem"  # of the overlays production and training

@@ -53,7 +53,8 @@ def unpack(archive, root):
 
 
 def build_all():
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
     build("tandem", FIRST)
     for target in (MODEL, APP):
         archive = build(target, FIRST)

@@ -1,5 +1,5 @@
 """Figures of the overlay production: how fast pods come up, what they need at rest, and how much they answer."""
-import json
+import http.client
 import os
 import re
 import shutil
@@ -8,7 +8,7 @@ import time
 import unittest
 
 from cluster import beside, external_address, kubectl, pods, run, wait_until
-from fixture import APP, MODEL, NAMESPACE, REPORT, ROOT, ClusterTestCase, apply_overlay, bundle, delete_namespace, rollout, wait_for
+from fixture import APP, MODEL, NAMESPACE, REPORT, ROOT, ClusterTestCase, apply_overlay, delete_namespace, wait_for
 
 MEBIBYTE = 1 << 20
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -64,7 +64,6 @@ class NumbersTest(ClusterTestCase):
     def time_to_ready(verb, port):
         flags = {"serve-model": ["--model_name", "user_model", "--model_base_path", "/bundles/a"],
                  "serve-app": ["--bundle", "/bundles/a"]}[verb]
-        import http.client
         begin = time.monotonic()
         process = subprocess.Popen(["chroot", ROOT, "/usr/bin/tandem", verb, *flags, "--port", str(port), "--metrics-port", "19090",
                                     "--address", "127.0.0.1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -99,7 +98,8 @@ class NumbersTest(ClusterTestCase):
             for server in servers:
                 server.terminate()
                 server.wait()
-        for what, (rate, p99) in (("through the load balancer, 2 + 2 replicas", through), ("the same two programs without a cluster", beside_it)):
+        for what, (rate, p99) in (("through the load balancer, 2 + 2 replicas", through),
+                                  ("the same two programs without a cluster", beside_it)):
             REPORT.number(f"requests a second, {what}: wrk, 16 connections, 10 s; p99 {p99}", rate, "a second")
         self.assertGreater(through[0], 0.2 * beside_it[0])
 

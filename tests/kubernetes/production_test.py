@@ -2,10 +2,11 @@
 import collections
 import re
 import signal
+import subprocess
 import time
 import unittest
 
-from cluster import (Failure, api, ask, beside, external_address, get, kubectl, on_node, pods, ready_pods, rollout, run, wait_until)
+from cluster import api, ask, external_address, get, kubectl, on_node, pods, ready_pods, rollout, run, wait_until
 from fixture import (AGAIN, APP, BUNDLES, FIRST, MODEL, NAMESPACE, OTHER, OUT, REPORT, ClusterTestCase, Disturbance, apply_overlay, bundle,
                      delete_namespace, scale, set_image, wait_for, write_expected)
 
@@ -201,7 +202,6 @@ class ProductionTest(ClusterTestCase):
 
     @staticmethod
     def track_connections():
-        import subprocess
         return subprocess.Popen(on_node("conntrack", "-E", "-e", "NEW,UPDATES", "-p", "tcp", "--orig-port-dst", "6000"),
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 

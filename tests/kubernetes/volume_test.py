@@ -1,26 +1,26 @@
 """The overlay training: models on a volume, a job that publishes the next version, good and broken ones."""
 import os
 import shutil
+import sys
 import time
 import unittest
 
 import yaml
 
-from cluster import PATIENCE, Failure, external_address, ask, get, kubectl, on_node, pods, run, wait_until
-from fixture import (APP, EXAMPLE, MODEL, NAMESPACE, OUT, REPORT, ROOT, ClusterTestCase, Disturbance, apply_overlay, bundle, delete_namespace,
-                     tandem, wait_for, write_expected)
+from cluster import ask, external_address, get, kubectl, on_node, pods, run, wait_until
+from fixture import (APP, EXAMPLE, MODEL, NAMESPACE, OUT, REPORT, ROOT, ClusterTestCase, Disturbance, apply_overlay, bundle,
+                     delete_namespace, tandem, wait_for, write_expected)
 
 VOLUME = ROOT / "volume"
 BASE = VOLUME / "user_model"
 USER = 65532
 EPOCHS = 30  # a second of training: what is published matters, not how good it is
-"""A volume of this machine's disk, bound to the claim of the overlay."""
+# A volume of this machine's disk, bound to the claim of the overlay.
 PERSISTENT_VOLUME = {
     "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "tandem-training"},
     "spec": {"capacity": {"storage": "2Gi"}, "accessModes": ["ReadWriteMany"], "persistentVolumeReclaimPolicy": "Retain",
              "storageClassName": "", "hostPath": {"path": str(VOLUME)}, "claimRef": {"namespace": NAMESPACE, "name": "training"}},
 }
-"""The claim, in the class of that volume wherever the cluster's default is another."""
 
 
 def publish(version, source):
@@ -29,9 +29,9 @@ def publish(version, source):
     (VOLUME / "coming").rename(BASE / str(version))
 
 
-def clear(*versions):
-    for version in versions:
-        shutil.rmtree(BASE / str(version), ignore_errors=True)
+def clear():
+    for path in BASE.iterdir():
+        shutil.rmtree(path)
 
 
 def edit_byte(path):
@@ -76,8 +76,7 @@ def wait_for_log(pod, *words):
 class VolumeTest(ClusterTestCase):
     def serve(self, *sources):
         """Versions 1, 2, … on the volume, and both servers started on them."""
-        for path in BASE.iterdir():
-            shutil.rmtree(path)
+        clear()
         for number, source in enumerate(sources, 1):
             publish(number, source)
         restart(MODEL, APP)
@@ -97,8 +96,7 @@ class VolumeTest(ClusterTestCase):
         return now
 
     def test_servers_of_an_empty_volume_wait_until_the_job_publishes(self):
-        for path in BASE.iterdir():
-            shutil.rmtree(path)
+        clear()
         restart(MODEL, APP)
         for app in (MODEL, APP):
             for pod in self.settled_unready(app):
@@ -162,15 +160,13 @@ class VolumeTest(ClusterTestCase):
                   "r = m.GetModelStatusRequest(); r.model_spec.name = 'user_model'\n"
                   "a = s.ModelServiceStub(grpc.insecure_channel(sys.argv[1])).GetModelStatus(r, timeout=5)\n"
                   "print(*[v for v in a.model_version_status if v.version == int(sys.argv[2])])\n")
-        import sys
         return run(*on_node(sys.executable, "-c", script, f"{pod.ip}:8500", version))
 
     def test_servers_that_find_a_broken_version_only_are_not_ready_and_say_why(self):
         broken = ROOT / "broken"
         shutil.copytree(bundle("b") / "1", broken, dirs_exist_ok=True)
         edit_byte(broken / "items.safetensors")
-        for path in BASE.iterdir():
-            shutil.rmtree(path)
+        clear()
         publish(1, broken)
         restart(MODEL, APP)
         for app in (MODEL, APP):
@@ -185,8 +181,7 @@ class VolumeTest(ClusterTestCase):
 
     def test_a_server_that_loads_for_long_is_not_restarted(self):
         # A file that gives nothing to its reader until somebody writes: a disk as slow as we like.
-        for path in BASE.iterdir():
-            shutil.rmtree(path)
+        clear()
         shutil.copytree(bundle("a") / "1", BASE / "1")
         slow = BASE / "1" / "manifest.json"
         manifest = slow.read_bytes()
