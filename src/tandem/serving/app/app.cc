@@ -77,7 +77,10 @@ class App::Core {
     if (leaving_) return UnavailableError("shutting down");
     return versions_.Newest();
   }
-  void AnnounceShutdown() { leaving_ = true; }
+  void AnnounceShutdown() {
+    leaving_ = true;
+    server_->AnnounceShutdown();
+  }
   net::HttpServer& server() { return *server_; }
   const net::HttpServer& server() const { return *server_; }
   const net::HttpServer* monitoring() const { return monitoring_.get(); }

@@ -216,7 +216,8 @@ TEST_F(AppTest, AnAnnouncedShutdownIsUnreadyButAnswers) {
   app_->AnnounceShutdown();
   EXPECT_THAT(Get("/readyz"), StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(Get("/healthz"), StartsWith("HTTP/1.1 200 "));
-  EXPECT_THAT(Get("/recommend/7"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(Get("/recommend/7"),
+              AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("\r\nConnection: close\r\n")));
   EXPECT_TRUE(app_->Drain(std::chrono::seconds(5)).ok());
   EXPECT_EQ(Get("/healthz"), "closed");
 }

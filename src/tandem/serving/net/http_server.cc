@@ -103,6 +103,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   std::unique_ptr<tcp::acceptor> acceptor;  // with next_loop, on the first loop's thread
   size_t next_loop = 0;
   std::atomic<bool> draining = false;
+  std::atomic<bool> leaving = false;  // announced, or draining
 
   std::mutex count_mutex;
   std::condition_variable count_changed;
@@ -236,7 +237,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
   void Send(const HttpResponse& response, bool keep_alive) {
     if (state_ == State::kClosed) return;
     state_ = State::kWriting;
-    keep_alive_ = keep_alive && !core_->draining;
+    keep_alive_ = keep_alive && !core_->leaving;
     out_ = Serialize(response, head_, keep_alive_);
     stream_.expires_after(core_->options.write_timeout);
     asio::async_write(stream_, asio::buffer(out_),
@@ -346,8 +347,11 @@ HttpServer::HttpServer(std::shared_ptr<Core> core) : core_(std::move(core)) {
 
 HttpServer::~HttpServer() { static_cast<void>(Drain(std::chrono::milliseconds(0))); }
 
+void HttpServer::AnnounceShutdown() { core_->leaving = true; }
+
 Status HttpServer::Drain(std::chrono::milliseconds timeout) {
   if (threads_.empty()) return Status();
+  core_->leaving = true;
   core_->draining = true;
   Core* const core = core_.get();
   core->Post(*core->loops[0], [core] {

@@ -51,6 +51,10 @@ class HttpServer {
 
   int port() const { return port_; }
 
+  // From now on every answer says "Connection: close", and new connections are still taken: clients
+  // that keep theirs go elsewhere by themselves, before a drain would close them in their face.
+  void AnnounceShutdown();
+
   // Takes no new connections, closes idle ones, answers what is in flight with
   // "Connection: close", and ends the threads. kDeadlineExceeded, with how many connections were
   // cut, where that took longer than `timeout`.

@@ -14,6 +14,7 @@
 namespace tandem::net {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using Client = net::testing::HttpClient;
@@ -127,6 +128,21 @@ TEST_F(HttpServerTest, OverTheLimitOfConnectionsTheAnswerIs503) {
   first.Send(StrCat("GET /hello/a", kHost));
   EXPECT_THAT(first.Receive(), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(Ask(""), StartsWith("HTTP/1.1 503 "));
+}
+
+TEST_F(HttpServerTest, AnAnnouncedShutdownAsksClientsToLeaveAndTakesNewOnes) {
+  Start();
+  Client kept(server_->port());
+  kept.Send(StrCat("GET /hello/a", kHost));
+  EXPECT_THAT(kept.Receive(), HasSubstr("keep-alive"));
+  server_->AnnounceShutdown();
+  kept.Send(StrCat("GET /hello/b", kHost));
+  EXPECT_THAT(kept.Receive(), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Connection: close\r\n")));
+  EXPECT_TRUE(kept.Closed());
+  Client late(server_->port());
+  late.Send(StrCat("GET /hello/c", kHost));
+  EXPECT_THAT(late.Receive(), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Connection: close\r\n")));
+  EXPECT_TRUE(late.Closed());
 }
 
 TEST_F(HttpServerTest, ADrainFinishesWhatIsInFlightAndClosesIdleConnections) {
