@@ -137,11 +137,13 @@ TEST_F(HttpServerTest, AnAnnouncedShutdownAsksClientsToLeaveAndTakesNewOnes) {
   EXPECT_THAT(kept.Receive(), HasSubstr("keep-alive"));
   server_->AnnounceShutdown();
   kept.Send(StrCat("GET /hello/b", kHost));
-  EXPECT_THAT(kept.Receive(), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Connection: close\r\n")));
+  EXPECT_THAT(kept.Receive(),
+              AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Connection: close\r\n")));
   EXPECT_TRUE(kept.Closed());
   Client late(server_->port());
   late.Send(StrCat("GET /hello/c", kHost));
-  EXPECT_THAT(late.Receive(), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Connection: close\r\n")));
+  EXPECT_THAT(late.Receive(),
+              AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Connection: close\r\n")));
   EXPECT_TRUE(late.Closed());
 }
 
