@@ -1,6 +1,7 @@
 #include "tandem/serving/app/app.h"
 
 #include <atomic>
+#include <thread>
 #include <utility>
 
 #include "tandem/bundle/reader.h"
@@ -15,15 +16,6 @@
 #include "tandem/serving/versions/observer_list.h"
 
 namespace tandem::app {
-namespace {
-
-std::unique_ptr<recommend::QueryEncoder> MakeEncoder(const AppOptions& options) {
-  if (!options.model_server.has_value()) return std::make_unique<recommend::InProcessEncoder>();
-  return std::make_unique<RemoteEncoder>(*options.model_server);
-}
-
-}  // namespace
-
 class App::Core {
  public:
   Core(const Env& env, const AppOptions& options)
@@ -35,20 +27,15 @@ class App::Core {
         observers_({&log_, &version_metrics_}),
         versions_({.keep = 1}, std::make_unique<versions::DirectorySource>(env, options.bundle),
                   std::make_unique<versions::FunctionLoader<bundle::Bundle>>(
-                      [&env](const std::string& path, int64_t /*version*/) {
-                        return bundle::OpenVersion(env, path);
+                      [this, &env](const std::string& path, int64_t /*version*/) {
+                        return Load(env, path);
                       }),
                   &observers_),
         router_([this](int http_status) { http_metrics_.CountRefused(http_status); }),
-        encoder_(MakeEncoder(options)) {
-    constexpr char kRecommend[] = "/recommend/{user_id}";
-    const RecommendationCounters counters(metrics_.registry(), options.model_server.has_value());
-    router_.Add("GET", kRecommend,
-                http_metrics_.Watch(kRecommend, RecommendHandler(versions_, *encoder_, counters)));
-    net::AddProbes(router_, [this] { return Readiness(); });
-  }
+        swap_patience_(options.swap_patience) {}
   // What is told of versions lives longer than their polling, what is served longer than servers.
   ~Core() {
+    stopping_ = true;
     versions_.Stop();
     monitoring_.reset();
     server_.reset();
@@ -58,6 +45,8 @@ class App::Core {
 
   Status Start(const AppOptions& options) {
     TANDEM_RETURN_IF_ERROR(versions_.CheckSource());
+    TANDEM_RETURN_IF_ERROR(MakeEncoder(options.model_server));
+    AddRoutes();
     net::HttpServerOptions http = options.http;
     http.on_refused = [this](int http_status) { http_metrics_.CountRefused(http_status); };
     TANDEM_ASSIGN_OR_RETURN(
@@ -86,12 +75,46 @@ class App::Core {
   const net::HttpServer* monitoring() const { return monitoring_.get(); }
 
  private:
+  Status MakeEncoder(const std::optional<RemoteEncoderOptions>& model_server) {
+    if (model_server.has_value()) {
+      TANDEM_ASSIGN_OR_RETURN(remote_, RemoteEncoder::Create(*model_server, metrics_.registry()));
+    }
+    return {};
+  }
+  void AddRoutes() {
+    constexpr char kRecommend[] = "/recommend/{user_id}";
+    recommend::QueryEncoder& encoder = remote_ != nullptr
+                                           ? static_cast<recommend::QueryEncoder&>(*remote_)
+                                           : static_cast<recommend::QueryEncoder&>(in_process_);
+    const RecommendationCounters counters(metrics_.registry(), remote_ != nullptr);
+    router_.Add("GET", kRecommend,
+                http_metrics_.Watch(kRecommend, RecommendHandler(versions_, encoder, counters)));
+    net::AddProbes(router_, [this] { return Readiness(); });
+  }
+
+  Result<std::shared_ptr<const bundle::Bundle>> Load(const Env& env, const std::string& path) {
+    auto bundle = bundle::OpenVersion(env, path);
+    if (bundle.ok() && remote_ != nullptr) AwaitModelServer(*bundle);
+    return bundle;
+  }
+  // Both servers look for versions by themselves. The app goes second, so that it is not the only
+  // one to have the new one; not for ever, and not where no model server answers anyway.
+  void AwaitModelServer(const std::shared_ptr<const bundle::Bundle>& next) {
+    const auto now = versions_.Get();
+    if (!now.ok() || !remote_->IsServed(now->Share())) return;
+    const auto until = std::chrono::steady_clock::now() + swap_patience_;
+    while (!stopping_ && std::chrono::steady_clock::now() < until && !remote_->IsServed(next)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+
   std::string FingerprintOf(int64_t version) const {
     const auto handle = versions_.Get(version);
     return handle.ok() ? (*handle)->fingerprint : std::string();
   }
 
   std::atomic<bool> leaving_ = false;
+  std::atomic<bool> stopping_ = false;
   net::Metrics metrics_;
   net::HttpMetrics http_metrics_;
   versions::LogObserver log_;
@@ -101,7 +124,9 @@ class App::Core {
   net::Router router_;
   std::unique_ptr<net::HttpServer> server_;
   std::unique_ptr<net::HttpServer> monitoring_;
-  std::unique_ptr<recommend::QueryEncoder> encoder_;
+  const std::chrono::milliseconds swap_patience_;
+  recommend::InProcessEncoder in_process_;
+  std::unique_ptr<RemoteEncoder> remote_;  // none: in process
 };
 
 Result<std::unique_ptr<App>> App::Start(const Env& env, const AppOptions& options) {

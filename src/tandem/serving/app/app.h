@@ -28,6 +28,9 @@ struct AppOptions {
   net::HttpServerOptions http = {.port = 6000};
   std::optional<net::HttpServerOptions> monitoring;  // none: no listener of its own for probes
   std::chrono::milliseconds poll_interval = std::chrono::seconds(1);
+  // A new version waits so long for a model server that serves it too, before it takes over from
+  // one that is served: answers are whole during the swap.
+  std::chrono::milliseconds swap_patience = std::chrono::seconds(10);
 };
 
 class App {

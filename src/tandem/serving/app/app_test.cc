@@ -210,6 +210,57 @@ TEST_F(AppTest, ANewVersionIsSwappedInUnderRequestsWithoutAnError) {
   EXPECT_THAT(BodyOf(Get("/readyz")), HasSubstr("\"model_version\":2"));
 }
 
+// The model server has the old bundle until the app has waited for a while; no answer comes from
+// the app's own copy.
+TEST_F(AppTest, ANewVersionTakesOverWhenAModelServerHasItToo) {
+  FakeModelServer server;
+  const auto answer_as = [&](int64_t version) {
+    const auto bundle = Version(version);
+    const auto embedding = bundle::UserEmbedding(*bundle, "7");
+    server.Answer(
+        {.fingerprint = bundle->fingerprint, .embedding = {embedding.begin(), embedding.end()}});
+  };
+  answer_as(1);
+  StartBeside(server);
+  Write(2);
+  const std::string first = Expected(*Version(1), "7", 10);
+  const std::string second = Expected(*Version(2), "7", 10);
+  for (int i = 0; i < 100; ++i) {
+    const std::string answer = Get("/recommend/7");
+    ASSERT_THAT(answer, Not(HasSubstr("X-Tandem")));
+    ASSERT_EQ(BodyOf(answer), first);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  answer_as(2);
+  while (app_->Readiness().value() != 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const std::string answer = Get("/recommend/7");
+  EXPECT_THAT(answer, Not(HasSubstr("X-Tandem")));
+  EXPECT_EQ(BodyOf(answer), second);
+}
+
+TEST_F(AppTest, ANewVersionDoesNotWaitForAModelServerForEver) {
+  FakeModelServer server;
+  const auto bundle = Version(1);
+  const auto embedding = bundle::UserEmbedding(*bundle, "7");
+  server.Answer(
+      {.fingerprint = bundle->fingerprint, .embedding = {embedding.begin(), embedding.end()}});
+  Start({.model_server = RemoteEncoderOptions{.target = StrCat("127.0.0.1:", server.port())},
+         .swap_patience = std::chrono::milliseconds(50)});
+  Write(2);
+  while (app_->Readiness().value() != 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const std::string answer = Get("/recommend/7");
+  EXPECT_THAT(answer, HasSubstr("X-Tandem-Degraded"));
+  EXPECT_EQ(BodyOf(answer), Expected(*Version(2), "7", 10));
+}
+
+TEST_F(AppTest, ATargetThatIsNoHostAndPortDoesNotStart) {
+  const Status status =
+      App::Start(env_, {.bundle = "/bundles",
+                        .model_server = RemoteEncoderOptions{.target = "dns:///model"}})
+          .status();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+}
+
 TEST_F(AppTest, AnAnnouncedShutdownIsUnreadyButAnswers) {
   Start();
   EXPECT_EQ(BodyOf(Get("/readyz")), "{\"status\":\"ready\",\"model_version\":1}\n");

@@ -32,6 +32,9 @@ class RemoteEncoderTest : public ::testing::Test {
     encoder.Encode(bundle_, user, [&](EncodedQuery query) { answer.set_value(std::move(query)); });
     return answer.get_future().get();
   }
+  std::unique_ptr<RemoteEncoder> Make(const RemoteEncoderOptions& options) {
+    return RemoteEncoder::Create(options, registry_).value();
+  }
   static RemoteEncoderOptions To(const FakeModelServer& server) {
     return {.target = StrCat("127.0.0.1:", server.port()), .timeout = std::chrono::seconds(10)};
   }
@@ -41,13 +44,15 @@ class RemoteEncoderTest : public ::testing::Test {
     EXPECT_THAT(query.embedding, ElementsAreArray(own.begin(), own.end()));
   }
 
+  prometheus::Registry registry_;
   const std::shared_ptr<const bundle::Bundle> bundle_ = MakeBundle();
 };
 
 TEST_F(RemoteEncoderTest, TakesTheEmbeddingOfTheServerForTheVersionOfItsOwnBundle) {
   FakeModelServer server;
   server.Answer({.fingerprint = "0123abcd", .embedding = {1, 2, 3, 4, 5, 6, 7, 8}});
-  RemoteEncoder encoder(To(server));
+  const auto made = Make(To(server));
+  RemoteEncoder& encoder = *made;
   const EncodedQuery query = Encode(encoder, "7");
   EXPECT_FALSE(query.degraded);
   EXPECT_THAT(query.embedding, ElementsAreArray({1, 2, 3, 4, 5, 6, 7, 8}));
@@ -55,24 +60,30 @@ TEST_F(RemoteEncoderTest, TakesTheEmbeddingOfTheServerForTheVersionOfItsOwnBundl
   EXPECT_EQ(request.model_spec().name(), "user_model");
   EXPECT_EQ(request.model_spec().version().value(), 17);
   EXPECT_EQ(request.inputs().at("string_lookup_1_input").string_val(0), "7");
+  EXPECT_EQ(server.LastWanted(), "0123abcd");
   EXPECT_EQ(server.calls(), 1);
 }
 
 TEST_F(RemoteEncoderTest, AnEmbeddingOfAnotherBundleIsNotTaken) {
   FakeModelServer server;
-  RemoteEncoder encoder(To(server));
-  server.Answer({.fingerprint = "ffffffff", .embedding = {1, 2, 3, 4, 5, 6, 7, 8}});
-  ExpectOwn(Encode(encoder, "7"), "7");
-  server.Answer({.fingerprint = "", .embedding = {1, 2, 3, 4, 5, 6, 7, 8}});
-  ExpectOwn(Encode(encoder, "8"), "8");
-  server.Answer({.fingerprint = "0123abcd", .embedding = {1, 2, 3}});
-  ExpectOwn(Encode(encoder, "9"), "9");
+  for (const FakeModelServer::Answers& answers : {
+           FakeModelServer::Answers{"ffffffff", {1, 2, 3, 4, 5, 6, 7, 8}},
+           FakeModelServer::Answers{"", {1, 2, 3, 4, 5, 6, 7, 8}},
+           FakeModelServer::Answers{"0123abcd", {1, 2, 3}},
+       }) {
+    const auto encoder = Make(To(server));
+    server.Answer(answers);
+    const int before = server.calls();
+    ExpectOwn(Encode(*encoder, "7"), "7");
+    EXPECT_EQ(server.calls(), before + 1);
+  }
 }
 
 TEST_F(RemoteEncoderTest, AnErrorOfTheServerIsNoErrorOfTheRequest) {
   FakeModelServer server;
   server.Answer({.error = grpc::Status(grpc::NOT_FOUND, "no such version")});
-  RemoteEncoder encoder(To(server));
+  const auto made = Make(To(server));
+  RemoteEncoder& encoder = *made;
   ExpectOwn(Encode(encoder, "7"), "7");
 }
 
@@ -83,7 +94,8 @@ TEST_F(RemoteEncoderTest, AServerThatIsSilentIsWaitedForNoLongerThanTheTimeout) 
                  .delay = std::chrono::seconds(30)});
   RemoteEncoderOptions options = To(server);
   options.timeout = std::chrono::milliseconds(50);
-  RemoteEncoder encoder(options);
+  const auto made = Make(options);
+  RemoteEncoder& encoder = *made;
   const auto begin = std::chrono::steady_clock::now();
   ExpectOwn(Encode(encoder, "7"), "7");
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
@@ -97,7 +109,8 @@ TEST_F(RemoteEncoderTest, ASilentServerCostsWaitsOnlyUntilItIsGivenUp) {
   RemoteEncoderOptions options = To(server);
   options.timeout = std::chrono::milliseconds(50);
   options.pause = std::chrono::minutes(10);
-  RemoteEncoder encoder(options);
+  const auto made = Make(options);
+  RemoteEncoder& encoder = *made;
   // kFailuresBeforePause calls wait for the timeout; those after them do not ask at all.
   for (int i = 0; i < 20; ++i) ExpectOwn(Encode(encoder, "7"), "7");
   EXPECT_EQ(server.calls(), RemoteEncoder::kFailuresBeforePause);
@@ -108,7 +121,8 @@ TEST_F(RemoteEncoderTest, AfterAPauseTheServerIsAskedAgain) {
   server.Answer({.error = grpc::Status(grpc::UNAVAILABLE, "starting")});
   RemoteEncoderOptions options = To(server);
   options.pause = std::chrono::milliseconds(20);
-  RemoteEncoder encoder(options);
+  const auto made = Make(options);
+  RemoteEncoder& encoder = *made;
   for (int i = 0; i < 2 * RemoteEncoder::kFailuresBeforePause; ++i) {
     ExpectOwn(Encode(encoder, "7"), "7");
   }
@@ -125,9 +139,10 @@ TEST_F(RemoteEncoderTest, AfterAPauseTheServerIsAskedAgain) {
 TEST_F(RemoteEncoderTest, AServerThatIsNotThereIsFoundWhenItComes) {
   int port = 0;
   { port = FakeModelServer().port(); }
-  RemoteEncoder encoder({.target = StrCat("127.0.0.1:", port),
-                         .timeout = std::chrono::seconds(10),
-                         .pause = std::chrono::milliseconds(20)});
+  const auto made = Make({.target = StrCat("127.0.0.1:", port),
+                          .timeout = std::chrono::seconds(10),
+                          .pause = std::chrono::milliseconds(20)});
+  RemoteEncoder& encoder = *made;
   ExpectOwn(Encode(encoder, "7"), "7");
   FakeModelServer server(port);
   server.Answer({.fingerprint = "0123abcd", .embedding = {1, 2, 3, 4, 5, 6, 7, 8}});
@@ -144,7 +159,8 @@ TEST_F(RemoteEncoderTest, ItsEndWaitsForTheCallsUnderWay) {
                  .delay = std::chrono::milliseconds(50)});
   std::atomic<int> done = 0;
   {
-    RemoteEncoder encoder(To(server));
+    const auto made = Make(To(server));
+    RemoteEncoder& encoder = *made;
     for (int i = 0; i < 8; ++i) encoder.Encode(bundle_, "7", [&](const EncodedQuery&) { ++done; });
   }
   EXPECT_EQ(done, 8);

@@ -59,7 +59,7 @@ class ModelServerTest : public ::testing::Test {
     wire::PredictResponse response;
     std::string bundle;  // the metadata tandem-bundle
   };
-  Answer Ask(const wire::ModelSpec& spec) {
+  Answer Ask(const wire::ModelSpec& spec, const std::string& wanted_bundle = "") {
     wire::PredictRequest request;
     *request.mutable_model_spec() = spec;
     tensorflow::TensorProto& input = (*request.mutable_inputs())["string_lookup_1_input"];
@@ -68,6 +68,7 @@ class ModelServerTest : public ::testing::Test {
     input.add_string_val("7");
     Answer answer;
     grpc::ClientContext context;
+    if (!wanted_bundle.empty()) context.AddMetadata("tandem-bundle", wanted_bundle);
     answer.status = predictions_->Predict(&context, request, &answer.response);
     const auto found = context.GetServerInitialMetadata().find("tandem-bundle");
     if (found != context.GetServerInitialMetadata().end()) {
@@ -137,6 +138,32 @@ TEST_F(ModelServerTest, SwapsANewVersionInAndKeepsTheOneBefore) {
   EXPECT_EQ(Ask(Spec(1)).status.error_message(),
             "Servable not found for request: Specific(user_model, 1)");
   EXPECT_TRUE(Ask(Spec(2)).status.ok());
+}
+
+TEST_F(ModelServerTest, ABundleThatIsAskedForIsServedWhateverItsNumberOrRefused) {
+  Write(2);
+  Start();
+  while (!Ask(Spec(1)).status.ok()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const std::string first = Ask(Spec(1)).bundle;
+  const std::string second = Ask(Spec(2)).bundle;
+  EXPECT_EQ(Ask(Spec(2), second).bundle, second);
+  // The client's version 2, or 9, is what is version 1 here.
+  for (const int64_t version : {2, 9}) {
+    const Answer answer = Ask(Spec(version), first);
+    EXPECT_EQ(answer.bundle, first);
+    EXPECT_EQ(answer.response.model_spec().version().value(), 1);
+    EXPECT_THAT(answer.response.outputs().at("embedding_1").float_val(),
+                ElementsAreArray(ExpectedOf(1)));
+  }
+  for (const int64_t version : {0, 1, 9}) {
+    const grpc::Status refused = Ask(Spec(version), "0123").status;
+    EXPECT_EQ(refused.error_code(), grpc::FAILED_PRECONDITION);
+    EXPECT_EQ(refused.error_message(), StrCat("bundle 0123 is not served here; served: ", second,
+                                              " as version 2, ", first, " as version 1"));
+  }
+  wire::ModelSpec other;
+  other.set_name("other");
+  EXPECT_EQ(Ask(other, first).status.error_code(), grpc::NOT_FOUND);
 }
 
 TEST_F(ModelServerTest, RefusesADamagedVersionAndServesOn) {

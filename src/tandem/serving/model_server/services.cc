@@ -1,6 +1,8 @@
 #include "tandem/serving/model_server/services.h"
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "tandem/serving/model_server/predict.h"
 #include "tandem/serving/model_server/signature.h"
@@ -40,6 +42,29 @@ Result<BundleHandle> Find(const ServedModel& model, const wire::ModelSpec& spec)
                          ")");
   }
   return NotFoundError("Servable not found for request: Latest(", spec.name(), ")");
+}
+
+// The fingerprint of the bundle that the client wants; empty where it does not say.
+std::string WantedBundle(const grpc::CallbackServerContext& context) {
+  const auto found = context.client_metadata().find(kBundleMetadata);
+  if (found == context.client_metadata().end()) return {};
+  return {found->second.data(), found->second.size()};
+}
+
+Result<BundleHandle> FindBundle(const ServedModel& model, const wire::ModelSpec& spec,
+                                const std::string& wanted) {
+  Result<BundleHandle> handle = Find(model, spec);
+  if (wanted.empty() || (handle.ok() && (*handle)->fingerprint == wanted)) return handle;
+  if (!handle.ok() && handle.status().code() != StatusCode::kNotFound) return handle;
+  const std::vector<BundleHandle> available =
+      spec.name() == model.name ? model.versions.Available() : std::vector<BundleHandle>();
+  if (available.empty()) return handle;
+  std::string others;
+  for (const BundleHandle& one : available) {
+    if (one->fingerprint == wanted) return one;
+    others += StrCat(others.empty() ? "" : ", ", one->fingerprint, " as version ", one.version());
+  }
+  return FailedPreconditionError("bundle ", wanted, " is not served here; served: ", others);
 }
 
 Status Metadata(const ServedModel& model, const wire::GetModelMetadataRequest& request,
@@ -117,7 +142,8 @@ grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext
                                                      const wire::PredictRequest* request,
                                                      wire::PredictResponse* response) {
   const net::GrpcCall call(predict_);
-  const Result<BundleHandle> handle = Find(model_, request->model_spec());
+  const Result<BundleHandle> handle =
+      FindBundle(model_, request->model_spec(), WantedBundle(*context));
   if (!handle.ok()) return Finish(context, call, handle.status());
   context->AddInitialMetadata(kBundleMetadata, (*handle)->fingerprint);
   response->mutable_model_spec()->set_name(model_.name);

@@ -2,7 +2,9 @@
 // GetModelMetadata) and ModelService (GetModelStatus).
 //
 // Predict tells the bundle's fingerprint as the initial metadata "tandem-bundle", so that a
-// client can know whose embedding space it got. Codes and words of errors are TensorFlow
+// client can know whose embedding space it got. A client that sends that metadata asks for this
+// bundle, whatever the number of its version: it is served if it is loaded, and
+// FAILED_PRECONDITION else. Codes and words of errors are TensorFlow
 // Serving's; messages are cut at 1024 bytes. Thread-safe; the model and the metrics must
 // outlive the services.
 #pragma once

@@ -91,6 +91,14 @@ class Manager {
     return NotFoundError("version ", *version, " is not available; available: ", available);
   }
 
+  // Every available version, newest first.
+  std::vector<Handle<T>> Available() const TANDEM_EXCLUDES(mutex_) {
+    std::vector<Handle<T>> handles;
+    const std::shared_ptr<const Snapshot> snapshot = Published();
+    for (const auto& [version, value] : *snapshot) handles.emplace_back(value, version);
+    return handles;
+  }
+
   // The number of the newest available version; where none is available, why.
   Result<int64_t> Newest() const TANDEM_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);

@@ -17,6 +17,10 @@ class FakeModelServer::Service final : public wire::PredictionService::Service {
       MutexLock lock(mutex);
       ++calls;
       last = *request;
+      const auto wanted = context->client_metadata().find("tandem-bundle");
+      last_wanted = wanted == context->client_metadata().end()
+                        ? std::string()
+                        : std::string(wanted->second.data(), wanted->second.size());
       told = answers;
     }
     const auto until = std::chrono::steady_clock::now() + told.delay;
@@ -36,6 +40,7 @@ class FakeModelServer::Service final : public wire::PredictionService::Service {
   Answers answers TANDEM_GUARDED_BY(mutex);
   int calls TANDEM_GUARDED_BY(mutex) = 0;
   wire::PredictRequest last TANDEM_GUARDED_BY(mutex);
+  std::string last_wanted TANDEM_GUARDED_BY(mutex);
 };
 
 FakeModelServer::FakeModelServer(int port) : service_(std::make_unique<Service>()) {
@@ -60,6 +65,11 @@ int FakeModelServer::calls() const {
 wire::PredictRequest FakeModelServer::LastRequest() const {
   MutexLock lock(service_->mutex);
   return service_->last;
+}
+
+std::string FakeModelServer::LastWanted() const {
+  MutexLock lock(service_->mutex);
+  return service_->last_wanted;
 }
 
 }  // namespace tandem::app::testing

@@ -30,6 +30,8 @@ class FakeModelServer {
   void Answer(const Answers& answers);
   int calls() const;
   tensorflow::serving::PredictRequest LastRequest() const;
+  // The metadata "tandem-bundle" of the last request.
+  std::string LastWanted() const;
 
  private:
   class Service;
