@@ -1,8 +1,13 @@
 #include "tandem/index/box_tree.h"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
+#include <limits>
+#include <utility>
 
 #include "tandem/index/scan_data.h"
+#include "tandem/index/select.h"
 
 namespace tandem::index {
 namespace {
@@ -38,18 +43,84 @@ size_t WidestSide(std::span<const Point> points, const Sides& weights) {
   return static_cast<size_t>(std::max_element(spread.begin(), spread.end()) - spread.begin());
 }
 
-void Split(std::span<Point> points, const Sides& weights) {
-  const size_t tiles = (points.size() + kTile - 1) / kTile;
-  if (tiles <= 1) return;
-  const size_t side = WidestSide(points, weights);
-  const size_t middle = FirstHalf(tiles) * kTile;
-  std::nth_element(points.begin(), points.begin() + static_cast<std::ptrdiff_t>(middle),
-                   points.end(), [side](const Point& a, const Point& b) {
-                     return a.at[side] != b.at[side] ? a.at[side] > b.at[side] : a.item < b.item;
-                   });
-  Split(points.first(middle), weights);
-  Split(points.subspan(middle), weights);
+// Larger along the side is first, then the smaller item; no two items have one key.
+uint64_t KeyOf(const Point& point, size_t side) {
+  const auto bits = std::bit_cast<uint32_t>(point.at[side] + 0.0F);
+  const uint32_t ordered = bits ^ (bits >> 31 != 0 ? 0xFFFFFFFFU : 0x80000000U);
+  return uint64_t{ordered} << 32 | ~static_cast<uint32_t>(point.item);
 }
+
+class Splitter {
+ public:
+  Splitter(size_t n, const Sides& weights) : weights_(weights), keys_(n), scratch_(n), rest_(n) {}
+
+  void Split(std::span<Point> points) {
+    const size_t tiles = (points.size() + kTile - 1) / kTile;
+    if (tiles <= 1) return;
+    const size_t side = WidestSide(points, weights_);
+    const size_t middle = FirstHalf(tiles) * kTile;
+    Partition(points, side, LeastOfFirst(points, side, middle));
+    Split(points.first(middle));
+    Split(points.subspan(middle));
+  }
+
+ private:
+  // The least of the `count` largest keys. A few of the points say about where it is, so that just
+  // those near it have to be ordered.
+  uint64_t LeastOfFirst(std::span<const Point> points, size_t side, size_t count) {
+    const auto [low, high] = Around(points, side, count);
+    size_t above = 0;
+    size_t near = 0;
+    for (const Point& point : points) {
+      const uint64_t key = KeyOf(point, side);
+      keys_[near] = key;
+      above += static_cast<size_t>(key > high);
+      near += static_cast<size_t>(key - low <= high - low);
+    }
+    if (above < count && count <= above + near) {
+      SelectLargest(std::span(keys_).first(near), count - above, scratch_);
+      return keys_[count - above - 1];
+    }
+    for (size_t i = 0; i < points.size(); ++i) keys_[i] = KeyOf(points[i], side);
+    SelectLargest(std::span(keys_).first(points.size()), count, scratch_);
+    return keys_[count - 1];
+  }
+
+  // Of an even sample, the keys a twelfth of it before and behind the place in question.
+  static std::pair<uint64_t, uint64_t> Around(std::span<const Point> points, size_t side,
+                                              size_t count) {
+    constexpr size_t kSample = 512;
+    if (points.size() <= 2 * kSample) return {0, std::numeric_limits<uint64_t>::max()};
+    std::array<uint64_t, kSample> sample;
+    for (size_t i = 0; i < kSample; ++i) {
+      sample[i] = KeyOf(points[i * points.size() / kSample], side);
+    }
+    std::sort(sample.begin(), sample.end(), std::greater<>());
+    const size_t place = count * kSample / points.size();
+    constexpr size_t kMargin = kSample / 12;
+    return {sample[std::min(place + kMargin, kSample - 1)],
+            sample[place < kMargin ? 0 : place - kMargin]};
+  }
+
+  // Keys of at least so much first. Each point is written to both sides and one of two ends moves
+  // on, without a branch.
+  void Partition(std::span<Point> points, size_t side, uint64_t least) {
+    size_t first = 0;
+    for (size_t i = 0; i < points.size(); ++i) {
+      const Point point = points[i];
+      points[first] = point;
+      rest_[i - first] = point;
+      first += static_cast<size_t>(KeyOf(point, side) >= least);
+    }
+    std::copy_n(rest_.begin(), points.size() - first,
+                points.begin() + static_cast<std::ptrdiff_t>(first));
+  }
+
+  const Sides weights_;
+  std::vector<uint64_t> keys_;  // [n] as those that follow: anything before and after
+  std::vector<uint64_t> scratch_;
+  std::vector<Point> rest_;
+};
 
 }  // namespace
 
@@ -62,7 +133,7 @@ void OrderByTree(std::span<Point> points) {
       weights[side] += x * x;
     }
   }
-  Split(points, weights);
+  Splitter(points.size(), weights).Split(points);
 }
 
 std::vector<float> BoxesOf(std::span<const Point> points, size_t size) {

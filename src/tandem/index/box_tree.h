@@ -16,7 +16,7 @@ struct Point {
   int32_t item;
 };
 
-// Puts points in the order of the tree's leaves; the same points in any order give the same.
+// Puts points in the order of the tree's leaves; the same points give the same order.
 void OrderByTree(std::span<Point> points);
 
 // Of each run of `size` points, the last one shorter: the sides of Boxes (scan_data.h).

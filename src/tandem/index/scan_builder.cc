@@ -1,7 +1,6 @@
 #include "tandem/index/scan_builder.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -9,7 +8,7 @@
 
 #include "tandem/index/box_tree.h"
 #include "tandem/index/principal_axes.h"
-#include "tandem/math/matmul.h"
+#include "tandem/index/projected_rows.h"
 
 namespace tandem::index {
 namespace {
@@ -26,6 +25,7 @@ constexpr size_t kMostAxes = 127;
 // the bound and are scored, which costs about as much as the bytes of four axes of all items.
 constexpr double kTailShare = 0.03;
 
+constexpr size_t kAhead = 8;      // rows
 constexpr size_t kSample = 8192;  // rows that the axes are found from
 
 // Rows as bytes: the largest number is 127 steps. No scale is zero, so that codes are finite.
@@ -39,29 +39,20 @@ int8_t CodeOf(float x, float scale) {
 }
 
 // A step of bytes: codes of coordinates are within 127 of zero, of rests below 255; never zero.
-float StepFor(float largest, double largest_rest) {
-  return RoundUp(std::max({static_cast<double>(largest) / 127, largest_rest / 254, 0x1p-120}));
+float StepFor(float largest, float largest_rest) {
+  return RoundUp(std::max(
+      {static_cast<double>(largest) / 127, static_cast<double>(largest_rest) / 254, 0x1p-120}));
 }
 
-// The most that the bytes of several rows lose and say.
-struct QuantisedMost {
-  float squared_error = 0;
-  float squared_norm = 0;
-
-  void Add(const math::Quantised& row) {
-    squared_error = std::max(squared_error, row.squared_error);
-    squared_norm = std::max(squared_norm, row.squared_norm);
-  }
-  // Allows for sums of h squares in float, and for the 2^-16 that each number may be off.
-  TileCode CodeOf(float step, size_t h) const {
-    const auto of_step = static_cast<double>(step);
-    const double widened = 1 + static_cast<double>(h) * 0x1p-23;
-    const double off = std::sqrt(static_cast<double>(h)) * 0x1p-16;
-    return {step,
-            RoundUp(of_step * (std::sqrt(static_cast<double>(squared_error)) * widened + off)),
-            RoundUp(of_step * std::sqrt(static_cast<double>(squared_norm)) * widened)};
-  }
-};
+// Allows for sums of h squares in float, and for the 2^-16 that each number may be off.
+TileCode CodeOf(const math::Quantised& most, float step, size_t h) {
+  const auto of_step = static_cast<double>(step);
+  const double widened = 1 + static_cast<double>(h) * 0x1p-23;
+  const double off = std::sqrt(static_cast<double>(h)) * 0x1p-16;
+  return {step,
+          RoundUp(of_step * (std::sqrt(static_cast<double>(most.squared_error)) * widened + off)),
+          RoundUp(of_step * std::sqrt(static_cast<double>(most.squared_norm)) * widened)};
+}
 
 struct Storage {
   std::vector<float> mean;
@@ -122,15 +113,6 @@ class Builder {
     return std::sqrt(data_.metric == Metric::kL2 ? square + square * square / 4 : square);
   }
 
-  // x' of a row.
-  void InnerRow(size_t i, std::span<float> to) const {
-    const std::span<const float> row = Row(i);
-    std::copy(row.begin(), row.end(), to.begin());
-    if (data_.metric == Metric::kL2) {
-      to[data_.dimension] = static_cast<float>(-SquaredNorm(row) / 2);
-    }
-  }
-
   void ChooseAxes() {
     const size_t inner = data_.inner();
     storage_->mean.assign(inner, 0);
@@ -167,71 +149,47 @@ class Builder {
     sample.count = (data_.n + step - 1) / step;
     sample.rows.resize(sample.count * data_.inner());
     for (size_t i = 0; i < sample.count; ++i) {
-      InnerRow(i * step, std::span(sample.rows).subspan(i * data_.inner()));
+      CopyInnerRow(data_.metric, Row(i * step),
+                   std::span(sample.rows).subspan(i * data_.inner(), data_.inner()));
     }
     return sample;
   }
 
-  // The points of the tree, and what the axes leave of each row.
+  // The points of the tree, and how far sketches must reach.
   void Project() {
-    const size_t inner = data_.inner();
-    const size_t h = data_.axes_count;
-    rests_.resize(data_.n);
     points_.resize(data_.n);
-    chunk_.resize(std::min(data_.n, kBlockRows) * inner);
-    heads_.resize(std::min(data_.n, kBlockRows) * h);
-    const double lost = RoundingOfSquares(inner, h);
+    ProjectedRows block = EmptyBlock();
+    std::vector<float> rests(kBlockRows);
     for (size_t begin = 0; begin < data_.n; begin += kBlockRows) {
       const size_t count = std::min(kBlockRows, data_.n - begin);
-      for (size_t i = 0; i < count; ++i) {
-        InnerRow(begin + i, std::span(chunk_).subspan(i * inner));
-      }
-      ProjectChunk(count);
-      for (size_t i = 0; i < count; ++i) {
-        const double square = SquaredNorm(std::span(chunk_).subspan(i * inner, inner));
+      for (size_t i = 0; i < count; ++i) block.Set(i, Row(begin + i));
+      block.Project(count);
+      for (const double square : block.squares()) {
         data_.largest_norm = std::max(data_.largest_norm, std::sqrt(square));
-        FillPoint(begin + i, std::span(heads_).subspan(i * h, h), square, lost);
       }
+      const bool has_two = data_.axes_count > 1;
+      block.Rests(has_two ? 2 : 1, rests);
+      for (size_t i = 0; i < count; ++i) {
+        const float* const parts = block.Columns(i);
+        const float second = has_two ? parts[ProjectedRows::kStride] : 0;
+        points_[begin + i] = {{parts[0], second, rests[i]}, static_cast<int32_t>(begin + i)};
+      }
+      if (data_.sketch_groups > 0) Reach(block, count, rests);
     }
   }
 
-  // heads_ = (x' - m) W' of the first rows of chunk_, from which m is taken off.
-  void ProjectChunk(size_t count) {
-    const size_t inner = data_.inner();
-    const size_t h = data_.axes_count;
-    if (storage_->axes.empty()) {
-      std::copy_n(chunk_.begin(), count * inner, heads_.begin());
-      return;
+  void Reach(const ProjectedRows& block, size_t count, std::span<float> rests) {
+    block.Rests(data_.sketch_axes(), rests);
+    for (size_t i = 0; i < count; ++i) largest_rest_ = std::max(largest_rest_, rests[i]);
+    for (size_t r = 0; r < count; r += kTile) {
+      largest_sketched_ = std::max(
+          largest_sketched_,
+          math::LargestMagnitude(block.Columns(r), ProjectedRows::kStride, data_.sketch_axes()));
     }
-    for (size_t i = 0; i < count; ++i) {
-      for (size_t j = 0; j < inner; ++j) chunk_[i * inner + j] -= storage_->mean[j];
-    }
-    math::MatMul(math::Transpose::kNo, math::Transpose::kYes, 1,
-                 {chunk_.data(), count, inner, inner}, {storage_->axes.data(), h, inner, inner}, 0,
-                 {heads_.data(), count, h, h});
   }
 
-  void FillPoint(size_t i, std::span<const float> head, double square, double lost) {
-    const double of_head = SquaredNorm(head);
-    rests_[i] = storage_->axes.empty()
-                    ? 0
-                    : RoundUp(std::sqrt(std::max(square - of_head, 0.0) + lost * square));
-    const float first = head[0];
-    const float second = head.size() > 1 ? head[1] : 0;
-    const std::array<float, 2> two = {first, second};
-    const double rest = std::max(square - SquaredNorm(two), 0.0) + lost * square;
-    points_[i] = {{first, second, RoundUp(std::sqrt(rest))}, static_cast<int32_t>(i)};
-    if (data_.sketch_groups == 0) return;
-    for (const float x : head.first(data_.sketch_axes())) {
-      largest_sketched_ = std::max(largest_sketched_, std::abs(x));
-    }
-    largest_rest_ = std::max(largest_rest_, RestOfSketch(i, head));
-  }
-
-  // The norm of all that the sketch of an item leaves.
-  double RestOfSketch(size_t item, std::span<const float> head) const {
-    const auto left = static_cast<double>(rests_[item]);
-    return std::sqrt(SquaredNorm(head.subspan(data_.sketch_axes())) + left * left);
+  ProjectedRows EmptyBlock() const {
+    return {data_.metric, storage_->mean, storage_->axes, data_.axes_count};
   }
 
   void Order() {
@@ -250,11 +208,9 @@ class Builder {
   // Tiles and rows, block by block: the rows of a block are projected once more, which costs less
   // than to keep what Project has found and to gather it.
   void EncodeBlocks() {
-    storage_->sketches.resize(data_.n * data_.sketch_bytes());
-    const float sketch_step = StepFor(largest_sketched_, largest_rest_);
-    QuantisedMost sketched;
-    storage_->tiles.resize(data_.tile_count() * data_.tile_bytes(), 0);
+    storage_->tiles.resize(data_.tile_count() * data_.tile_bytes());
     storage_->codes.resize(data_.tile_count());
+    storage_->sketches.resize(data_.n * data_.sketch_bytes());
     const size_t numbers = data_.n * data_.dimension;
     if (data_.row_format == RowFormat::kInt8) {
       storage_->row_codes.reserve(numbers);
@@ -262,63 +218,72 @@ class Builder {
     } else {
       storage_->rows.reserve(numbers);
     }
-    const size_t h = data_.axes_count;
+    ProjectedRows block = EmptyBlock();
+    math::Quantised sketched = {0, 0};
     for (size_t begin = 0; begin < data_.n; begin += kBlockRows) {
       const std::span<const Point> points =
           std::span(points_).subspan(begin, std::min(kBlockRows, data_.n - begin));
       for (size_t i = 0; i < points.size(); ++i) {
-        const auto item = static_cast<size_t>(points[i].item);
-        InnerRow(item, std::span(chunk_).subspan(i * data_.inner()));
-        AppendRow(Row(item));
+        // Rows come in any order: they are on their way while others are copied.
+        if (i + kAhead < points.size()) PrefetchRow(static_cast<size_t>(points[i + kAhead].item));
+        const std::span<const float> row = Row(static_cast<size_t>(points[i].item));
+        block.Set(i, row);
+        AppendRow(row);
       }
-      ProjectChunk(points.size());
-      for (size_t i = 0; i < points.size() && data_.sketch_groups > 0; ++i) {
-        sketched.Add(EncodeSketch(static_cast<size_t>(points[i].item),
-                                  std::span(heads_).subspan(i * h, h), sketch_step));
-      }
-      for (size_t r = 0; r < points.size(); r += kTile) {
-        const size_t count = std::min(kTile, points.size() - r);
-        EncodeTile((begin + r) / kTile, points.subspan(r, count),
-                   std::span(heads_).subspan(r * h, count * h));
-      }
+      block.Project(points.size());
+      EncodeTiles(block, begin, points.size());
+      if (data_.sketch_groups > 0) EncodeSketches(block, points, sketched);
     }
     if (data_.sketch_groups > 0) {
-      data_.sketch_code = sketched.CodeOf(sketch_step, data_.sketch_axes());
+      data_.sketch_code =
+          CodeOf(sketched, StepFor(largest_sketched_, largest_rest_), data_.sketch_axes());
     }
   }
 
-  math::Quantised EncodeSketch(size_t item, std::span<const float> head, float step) {
-    const size_t axes = data_.sketch_axes();
-    const std::span<uint8_t> bytes =
-        std::span(storage_->sketches).subspan(item * data_.sketch_bytes(), data_.sketch_bytes());
-    bytes[axes] = static_cast<uint8_t>(std::ceil(RestOfSketch(item, head) / step));
-    return math::QuantiseRow(head.first(axes), step, bytes.first(axes));
+  void PrefetchRow(size_t item) const {
+    const std::span<const float> row = Row(item);
+    for (size_t j = 0; j < row.size(); j += 16) __builtin_prefetch(row.data() + j);
   }
 
-  void EncodeTile(size_t tile, std::span<const Point> points, std::span<const float> heads) {
+  void EncodeTiles(const ProjectedRows& block, size_t begin, size_t count) {
     const size_t h = data_.axes_count;
-    float largest = 0;
-    for (const float x : heads) largest = std::max(largest, std::abs(x));
-    float largest_rest = 0;
-    for (const Point& point : points) {
-      largest_rest = std::max(largest_rest, rests_[static_cast<size_t>(point.item)]);
+    // Without axes nothing is left, and there may be no byte for it.
+    const bool has_rest = !storage_->axes.empty();
+    rests_.assign(kBlockRows, 0);
+    if (has_rest) block.Rests(h, rests_);
+    for (size_t r = 0; r < count; r += kTile) {
+      const size_t tile = (begin + r) / kTile;
+      const float* const columns = block.Columns(r);
+      const float largest = math::LargestMagnitude(columns, ProjectedRows::kStride, h);
+      const float rest = *std::max_element(rests_.begin() + static_cast<std::ptrdiff_t>(r),
+                                           rests_.begin() + static_cast<std::ptrdiff_t>(r + kTile));
+      const float step = StepFor(largest, rest);
+      const math::Quantised most = math::QuantiseTile(
+          columns, ProjectedRows::kStride, h, has_rest ? rests_.data() + r : nullptr, step,
+          std::span(storage_->tiles).subspan(tile * data_.tile_bytes(), data_.tile_bytes()));
+      storage_->codes[tile] = CodeOf(most, step, h);
     }
-    const float step = StepFor(largest, static_cast<double>(largest_rest));
-    uint8_t* const bytes = storage_->tiles.data() + tile * data_.tile_bytes();
-    std::vector<uint8_t>& row = row_bytes_;
-    row.assign(data_.groups * kGroup, 0);
-    QuantisedMost most;
-    for (size_t r = 0; r < points.size(); ++r) {
-      most.Add(math::QuantiseRow(heads.subspan(r * h, h), step, std::span(row).first(h)));
-      if (h < row.size()) {
-        const float rest = rests_[static_cast<size_t>(points[r].item)];
-        row[h] = static_cast<uint8_t>(std::ceil(static_cast<double>(rest) / step));
-      }
-      for (size_t group = 0; group < data_.groups; ++group) {
-        std::memcpy(bytes + (group * kTile + r) * kGroup, row.data() + group * kGroup, kGroup);
+  }
+
+  void EncodeSketches(const ProjectedRows& block, std::span<const Point> points,
+                      math::Quantised& most) {
+    const size_t bytes = data_.sketch_bytes();
+    const float step = StepFor(largest_sketched_, largest_rest_);
+    block.Rests(data_.sketch_axes(), rests_);
+    std::vector<uint8_t> tile(kTile * bytes);
+    for (size_t r = 0; r < points.size(); r += kTile) {
+      const math::Quantised lost =
+          math::QuantiseTile(block.Columns(r), ProjectedRows::kStride, data_.sketch_axes(),
+                             rests_.data() + r, step, tile);
+      most.squared_error = std::max(most.squared_error, lost.squared_error);
+      most.squared_norm = std::max(most.squared_norm, lost.squared_norm);
+      for (size_t i = r; i < std::min(r + kTile, points.size()); ++i) {
+        uint8_t* const to = storage_->sketches.data() + static_cast<size_t>(points[i].item) * bytes;
+        for (size_t group = 0; group < data_.sketch_groups; ++group) {
+          std::memcpy(to + group * kGroup, tile.data() + (group * kTile + i - r) * kGroup, kGroup);
+        }
       }
     }
-    storage_->codes[tile] = most.CodeOf(step, h);
   }
 
   void AppendRow(std::span<const float> row) {
@@ -334,13 +299,10 @@ class Builder {
   std::span<const float> rows_;
   std::shared_ptr<Storage> storage_;
   ScanData data_;
-  std::vector<float> chunk_;  // [kBlockRows, inner] x' of some rows, then x' - m
-  std::vector<float> heads_;  // [kBlockRows, h] and their parts along the axes
-  std::vector<float> rests_;  // [n] norms of what the axes leave
+  std::vector<float> rests_;  // [kBlockRows] norms of what the axes leave of a block's rows
   std::vector<Point> points_;
-  std::vector<uint8_t> row_bytes_;
-  float largest_sketched_ = 0;
-  double largest_rest_ = 0;  // of what the sketches leave
+  float largest_sketched_ = 0;  // part of any row along the axes of the sketches
+  float largest_rest_ = 0;      // norm of what those leave
 };
 
 }  // namespace

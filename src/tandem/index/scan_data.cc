@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "tandem/math/kernels.h"
 
@@ -29,13 +28,6 @@ double SquaredNorm(std::span<const float> x) {
   }
   for (; i < x.size(); ++i) sums[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
-float RoundUp(double x) {
-  const auto nearest = static_cast<float>(x);
-  return static_cast<double>(nearest) < x
-             ? std::nextafter(nearest, std::numeric_limits<float>::infinity())
-             : nearest;
 }
 
 double RoundingOfSquares(size_t inner, size_t axes) {

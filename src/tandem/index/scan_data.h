@@ -18,8 +18,11 @@
 // Spans of memory that `owner` keeps: the index's own, or a mapped file. Immutable.
 #pragma once
 
+#include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 
@@ -108,8 +111,13 @@ inline constexpr double kLargestNorm = 1e18;
 
 // |x|^2, summed in double.
 double SquaredNorm(std::span<const float> x);
-// The nearest float that is not less.
-float RoundUp(double x);
+// The nearest float that is not less; x is not NaN.
+inline float RoundUp(double x) {
+  const auto nearest = static_cast<float>(x);
+  if (static_cast<double>(nearest) >= x) return nearest;
+  if (nearest <= 0) return std::nextafter(nearest, std::numeric_limits<float>::infinity());
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(nearest) + 1);  // nextafter, without a call
+}
 
 // What rounding can take from the square of a norm, in parts of it: sums of d products in float,
 // and axes that are orthonormal in float only.

@@ -178,37 +178,56 @@ void WeightedSumKernel(float a, const float* HWY_RESTRICT x, float b, const floa
   for (; i < n; ++i) out[i] = a * x[i] + b * y[i] + c * z[i];
 }
 
-// In steps, so that no square underflows. The quotient, at most 127, is off by two roundings.
-Quantised QuantiseRowKernel(const float* HWY_RESTRICT x, float step, uint8_t* HWY_RESTRICT codes,
-                            size_t n) {
+float LargestMagnitudeKernel(const float* HWY_RESTRICT columns, size_t stride, size_t h) {
   const hn::ScalableTag<float> d;
-  const hn::RebindToSigned<decltype(d)> di;
-  const hn::Rebind<uint8_t, decltype(d)> d8;
-  const size_t lanes = hn::Lanes(d);
-  const auto inverse = hn::Set(d, 1 / step);
-  auto error = hn::Zero(d);
-  auto norm = hn::Zero(d);
-  HWY_ALIGN float last[HWY_MAX_BYTES / sizeof(float)] = {};
-  HWY_ALIGN uint8_t last_codes[HWY_MAX_BYTES] = {};
-  for (size_t i = 0; i < n; i += lanes) {
-    const bool is_whole = i + lanes <= n;
-    if (!is_whole) std::memcpy(last, x + i, (n - i) * sizeof(float));
-    const auto value = is_whole ? hn::LoadU(d, x + i) : hn::Load(d, last);
-    const auto steps = hn::Mul(value, inverse);
-    const auto code = hn::NearestInt(steps);
-    const auto whole = hn::ConvertTo(d, code);
-    const auto left = hn::Sub(steps, whole);
-    error = hn::MulAdd(left, left, error);
-    norm = hn::MulAdd(whole, whole, norm);
-    const auto bytes = hn::DemoteTo(d8, hn::Add(code, hn::Set(di, kCodeOffset)));
-    if (is_whole) {
-      hn::StoreU(bytes, d8, codes + i);
-    } else {
-      hn::StoreU(bytes, d8, last_codes);
-      std::memcpy(codes + i, last_codes, n - i);
+  auto largest = hn::Zero(d);
+  for (size_t j = 0; j < h; ++j, columns += stride) {
+    for (size_t r = 0; r < kTileRows; r += hn::Lanes(d)) {
+      largest = hn::Max(largest, hn::Abs(hn::LoadU(d, columns + r)));
     }
   }
-  return {hn::GetLane(hn::SumOfLanes(d, error)), hn::GetLane(hn::SumOfLanes(d, norm))};
+  return hn::GetLane(hn::MaxOfLanes(d, largest));
+}
+
+// In steps, so that no square underflows. The quotient, at most 127, is off by two roundings; that
+// of a rest is made larger by more than those.
+Quantised QuantiseTileKernel(const float* HWY_RESTRICT columns, size_t stride, size_t h,
+                             const float* HWY_RESTRICT rests, float step,
+                             uint8_t* HWY_RESTRICT tile, size_t groups) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const auto inverse = hn::Set(d, 1 / step);
+  const auto above = hn::Set(d, 1.000001F / step);
+  auto most_error = hn::Zero(d);
+  auto most_norm = hn::Zero(d);
+  for (size_t r = 0; r < kTileRows; r += hn::Lanes(d)) {
+    auto error = hn::Zero(d);
+    auto norm = hn::Zero(d);
+    for (size_t g = 0; g < groups; ++g) {
+      auto bytes = hn::Zero(di);
+      for (size_t j = g * kTileGroup; j < (g + 1) * kTileGroup; ++j) {
+        auto code = hn::Zero(di);
+        if (j < h) {
+          const auto steps = hn::Mul(hn::LoadU(d, columns + j * stride + r), inverse);
+          code = hn::NearestInt(steps);
+          const auto whole = hn::ConvertTo(d, code);
+          const auto left = hn::Sub(steps, whole);
+          error = hn::MulAdd(left, left, error);
+          norm = hn::MulAdd(whole, whole, norm);
+          code = hn::Add(code, hn::Set(di, kCodeOffset));
+        } else if (j == h && rests != nullptr) {
+          code = hn::ConvertTo(di, hn::Ceil(hn::Mul(hn::LoadU(d, rests + r), above)));
+        }
+        bytes = hn::Or(bytes, hn::ShiftLeftSame(code, static_cast<int>(8 * (j % kTileGroup))));
+      }
+      HWY_ALIGN int32_t words[HWY_MAX_BYTES / sizeof(int32_t)];
+      hn::Store(bytes, di, words);
+      std::memcpy(tile + (g * kTileRows + r) * kTileGroup, words, hn::Lanes(d) * kTileGroup);
+    }
+    most_error = hn::Max(most_error, error);
+    most_norm = hn::Max(most_norm, norm);
+  }
+  return {hn::GetLane(hn::MaxOfLanes(d, most_error)), hn::GetLane(hn::MaxOfLanes(d, most_norm))};
 }
 
 }  // namespace HWY_NAMESPACE
@@ -223,7 +242,8 @@ HWY_EXPORT(RowSumsKernel);
 HWY_EXPORT(SumsBetweenKernel);
 HWY_EXPORT(LargestOfLinesKernel);
 HWY_EXPORT(WeightedSumKernel);
-HWY_EXPORT(QuantiseRowKernel);
+HWY_EXPORT(LargestMagnitudeKernel);
+HWY_EXPORT(QuantiseTileKernel);
 
 void RowsAtLeast(std::span<const int8_t> query, const uint8_t* tiles,
                  std::span<const uint32_t> which, const int32_t* thresholds, uint64_t* rows) {
@@ -252,8 +272,14 @@ void WeightedSum(float a, const float* x, float b, const float* y, float c, cons
   HWY_DYNAMIC_DISPATCH(WeightedSumKernel)(a, x, b, y, c, z, out.data(), out.size());
 }
 
-Quantised QuantiseRow(std::span<const float> x, float step, std::span<uint8_t> codes) {
-  return HWY_DYNAMIC_DISPATCH(QuantiseRowKernel)(x.data(), step, codes.data(), x.size());
+float LargestMagnitude(const float* columns, size_t stride, size_t h) {
+  return HWY_DYNAMIC_DISPATCH(LargestMagnitudeKernel)(columns, stride, h);
+}
+
+Quantised QuantiseTile(const float* columns, size_t stride, size_t h, const float* rests,
+                       float step, std::span<uint8_t> tile) {
+  return HWY_DYNAMIC_DISPATCH(QuantiseTileKernel)(columns, stride, h, rests, step, tile.data(),
+                                                  tile.size() / (kTileRows * kTileGroup));
 }
 
 }  // namespace tandem::math

@@ -42,14 +42,21 @@ void LargestOfLines(std::span<const SumLine> lines, const int32_t* sums, std::sp
 void WeightedSum(float a, const float* x, float b, const float* y, float c, const float* z,
                  std::span<float> out);
 
-// codes_j = x_j / step to the nearest integer + kCodeOffset, for |x_j| at most 127 step and step
-// at least 2^-120, and what that loses, in steps: the squared norms of x / step - code, each number
-// of it within 2^-16, and of the codes.
+// Numbers of the rows of a tile: number j of row r at columns[j * stride + r].
+// The largest |x| of h numbers.
+float LargestMagnitude(const float* columns, size_t stride, size_t h);
+
+// Bytes of h numbers of each row: x / step to the nearest integer + kCodeOffset, for |x| at most
+// 127 step and step at least 2^-120. With rests [kTileRows], 0 to 254 steps, a byte more: no less
+// than rest / step. Bytes that are left are 0. tile [g, kTileRows, 4], 4 g at least h, or h + 1.
+// What that loses, in steps, of the row of which it is most: the squared norm of x / step - code,
+// each number of it within 2^-16, and that of the codes.
 inline constexpr int kCodeOffset = 128;
 struct Quantised {
   float squared_error;
   float squared_norm;
 };
-Quantised QuantiseRow(std::span<const float> x, float step, std::span<uint8_t> codes);
+Quantised QuantiseTile(const float* columns, size_t stride, size_t h, const float* rests,
+                       float step, std::span<uint8_t> tile);
 
 }  // namespace tandem::math

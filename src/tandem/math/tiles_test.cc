@@ -158,32 +158,75 @@ TEST(Tiles, WeightedSumAddsThreeArrays) {
   });
 }
 
-TEST(Tiles, QuantiseRowRoundsToTheNearestStepAndSaysWhatThatLoses) {
+TEST(Tiles, QuantiseTileRoundsToTheNearestStepAndSaysWhatThatLoses) {
   OnEveryTarget([] {
     Rng rng(3);
-    for (size_t n = 1; n <= 70; ++n) {
+    for (size_t h = 1; h <= 70; ++h) {
       // From the least step to steps whose squares overflow.
       const float step =
           std::ldexp(1 + rng.UniformFloat(), static_cast<int>(rng.UniformInt(220)) - 120);
-      std::vector<float> x(n);
-      for (float& value : x) value = step * 127 * (2 * rng.UniformFloat() - 1);
-      std::vector<uint8_t> codes(n + 1, 7);
-      const Quantised lost = QuantiseRow(x, step, std::span(codes).first(n));
-      EXPECT_EQ(codes[n], 7);
-      double error = 0;
-      double norm = 0;
-      for (size_t i = 0; i < n; ++i) {
-        const double steps = static_cast<double>(x[i]) / static_cast<double>(step);
-        const double code = static_cast<double>(codes[i]) - kCodeOffset;
-        EXPECT_NEAR(steps, code, 0.5 + 0x1p-16) << n << " " << i;
-        error += (steps - code) * (steps - code);
-        norm += code * code;
+      const size_t stride = kTileRows + h % 3;
+      const size_t groups = (h + kTileGroup) / kTileGroup;
+      std::vector<float> columns(h * stride);
+      for (float& x : columns) x = step * 127 * (2 * rng.UniformFloat() - 1);
+      std::vector<float> rests(kTileRows);
+      for (float& x : rests) x = step * 254 * rng.UniformFloat();
+      rests[5] = 0;
+      rests[6] = step * 254;
+      std::vector<uint8_t> tile(groups * kTileRows * kTileGroup, 7);
+      const Quantised lost = QuantiseTile(columns.data(), stride, h, rests.data(), step, tile);
+      const auto byte = [&tile](size_t r, size_t j) {
+        const size_t group = j / kTileGroup;
+        return static_cast<double>(tile[(group * kTileRows + r) * kTileGroup + j % kTileGroup]);
+      };
+      double most_error = 0;
+      double most_norm = 0;
+      for (size_t r = 0; r < kTileRows; ++r) {
+        double error = 0;
+        double norm = 0;
+        for (size_t j = 0; j < h; ++j) {
+          const double steps =
+              static_cast<double>(columns[j * stride + r]) / static_cast<double>(step);
+          const double code = byte(r, j) - kCodeOffset;
+          EXPECT_NEAR(steps, code, 0.5 + 0x1p-16) << h << " " << r << " " << j;
+          error += (steps - code) * (steps - code);
+          norm += code * code;
+        }
+        most_error = std::max(most_error, error);
+        most_norm = std::max(most_norm, norm);
+        const double rest = static_cast<double>(rests[r]) / static_cast<double>(step);
+        EXPECT_GE(byte(r, h), rest);
+        EXPECT_LE(byte(r, h), rest + 1 + 1e-3);
+        for (size_t j = h + 1; j < groups * kTileGroup; ++j) EXPECT_EQ(byte(r, j), 0);
       }
       // |sqrt(a) - sqrt(b)| for vectors whose numbers differ by 2^-16 at most.
-      EXPECT_NEAR(std::sqrt(lost.squared_error), std::sqrt(error),
-                  std::sqrt(static_cast<double>(n)) * 0x1p-16 + 1e-6 * std::sqrt(error));
-      EXPECT_NEAR(lost.squared_norm, norm, 1e-5 * norm);
+      EXPECT_NEAR(std::sqrt(lost.squared_error), std::sqrt(most_error),
+                  std::sqrt(static_cast<double>(h)) * 0x1p-16 + 1e-6 * std::sqrt(most_error));
+      EXPECT_NEAR(lost.squared_norm, most_norm, 1e-5 * most_norm);
     }
+  });
+}
+
+TEST(Tiles, QuantiseTileWithoutRestsNeedsNoByteForThem) {
+  OnEveryTarget([] {
+    const std::vector<float> columns(4 * kTileRows, -2.0F);
+    std::vector<uint8_t> tile(kTileRows * kTileGroup);
+    const Quantised lost = QuantiseTile(columns.data(), kTileRows, 4, nullptr, 1, tile);
+    EXPECT_EQ(tile, std::vector<uint8_t>(tile.size(), kCodeOffset - 2));
+    EXPECT_EQ(lost.squared_error, 0);
+    EXPECT_EQ(lost.squared_norm, 16);  // 4 * 2^2
+  });
+}
+
+TEST(Tiles, LargestMagnitudeLooksAtTheTileAlone) {
+  OnEveryTarget([] {
+    std::vector<float> columns(3 * 100, 0.5F);
+    columns[kTileRows] = 9;            // behind the rows of the first column
+    columns[200 + kTileRows - 1] = 8;  // the last number, of the third
+    columns[100 + 17] = -4;
+    EXPECT_EQ(LargestMagnitude(columns.data(), 100, 3), 8);
+    EXPECT_EQ(LargestMagnitude(columns.data(), 100, 2), 4);
+    EXPECT_EQ(LargestMagnitude(columns.data(), 100, 1), 0.5F);
   });
 }
 
