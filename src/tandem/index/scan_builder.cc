@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "tandem/base/large_vector.h"
 #include "tandem/index/box_tree.h"
 #include "tandem/index/principal_axes.h"
 #include "tandem/index/projected_rows.h"
@@ -57,16 +58,16 @@ TileCode CodeOf(const math::Quantised& most, float step, size_t h) {
 struct Storage {
   std::vector<float> mean;
   std::vector<float> axes;
-  std::vector<uint8_t> tiles;
-  std::vector<TileCode> codes;
-  std::vector<uint8_t> sketches;
+  LargeVector<uint8_t> tiles;
+  LargeVector<TileCode> codes;
+  LargeVector<uint8_t> sketches;
   std::vector<float> tile_boxes;
   std::vector<float> block_boxes;
-  std::vector<float> rows;
-  std::vector<int8_t> row_codes;
-  std::vector<float> row_scales;
-  std::vector<int32_t> item_of;
-  std::vector<int32_t> place_of;
+  LargeVector<float> rows;
+  LargeVector<int8_t> row_codes;
+  LargeVector<float> row_scales;
+  LargeVector<int32_t> item_of;
+  LargeVector<int32_t> place_of;
 };
 
 class Builder {
