@@ -216,7 +216,16 @@ class IndexTest(TestCase):
         self.assert_fails(run(*build, "--engine", "hnsw"), "hnsw", "exact, ivf or auto")
         self.assert_fails(run(*build, "--engine", "ivf", "--rows", "int8"), "int8", "exact", "ivf")
         self.assert_fails(run(*build, "--engine", "ivf", "--target-recall", 1.5), "1.5")
-        self.assert_fails(run(*build, "--sample-queries", self.folder / "queries.npy"), "--sample-queries", "exact")
+        annoy = self.folder / "i.ann"
+        self.build()
+        self.succeeds("export-annoy", self.index, "--out", annoy)
+        self.index.unlink()
+        for start in (build, ("index", "import-annoy", annoy, "--out", self.index)):
+            for flag, value in (("--sample-queries", self.folder / "queries.npy"), ("--target-recall", 0.9), ("--threads", 1)):
+                self.assert_fails(run(*start, flag, value), flag, "the engine is exact")
+                self.assert_fails(run(*start, flag, value, "--engine", "exact"), flag, "the engine is exact")
+        self.assert_fails(run(*build, "--engine", "auto", "--target-recall", 1), "--target-recall is 1,", "between 0 and 1")
+        self.assert_fails(run(*build, "--tensor", "item"), "--tensor", ".safetensors", "rows.npy")
         np.save(self.folder / "bad.npy", self.queries[:, 1:])
         self.assert_fails(run(*build, "--engine", "ivf", "--sample-queries", self.folder / "bad.npy"), "bad.npy", "24", "23")
         self.assertFalse(self.index.exists())
@@ -255,6 +264,14 @@ class IndexTest(TestCase):
                 else:
                     self.assert_fails(run("index", "repair-annoy", annoy, repaired, "--dimension", D), "dot")
                 self.assert_fails(run("index", "import-annoy", annoy, "--dimension", D + 2, "--out", self.index), "i.ann")
+                said = self.succeeds("import-annoy", annoy, "--dimension", D, "--out", self.index, *told, "--engine", "ivf",
+                                     "--target-recall", 0.9, "--sample-queries", self.folder / "queries.npy", "--threads", 1)
+                self.assertIn("recall at 10, measured: ", said)
+                info = json.loads(self.succeeds("info", self.index, "--json"))
+                self.assertEqual((info["engine"], info["metric"], info["target_recall"]), ("ivf", metric, 0.9))
+                said = self.succeeds("import-annoy", annoy, "--dimension", D, "--out", self.index, *told, "--engine", "auto")
+                self.assertIn("engine exact: it answers in ", said)
+                np.testing.assert_array_equal(self.search(), want)
         self.assert_fails(run("index", "import-annoy", self.folder / "rows.npy", "--out", self.index), "rows.npy")
         self.assert_fails(run("index", "export-annoy", self.index, "--out", self.folder / "no" / "i.ann"), "no/i.ann")
 
@@ -288,9 +305,12 @@ class IndexTest(TestCase):
             with self.subTest(name):
                 np.save(self.folder / "bad.npy", array)
                 self.assert_fails(run("index", "search", self.index, "--queries", self.folder / "bad.npy"), "bad.npy", *words)
-        for k in (0, -1, "ten"):
-            code, _, _ = run("index", "search", self.index, "--queries", self.folder / "queries.npy", "-k", k)
-            self.assertEqual(code, 2)
+        for verb in (("search", "--queries", self.folder / "queries.npy"), ("neighbors", "--id", 1),
+                     ("bench", "--queries", self.folder / "queries.npy")):
+            for k in (0, -1, "ten", 1_000_001):
+                code, _, said = run("index", verb[0], self.index, *verb[1:], "-k", k)
+                self.assertEqual((code, said), (2, [f"tandem: -k: got '{k}', expected a whole number from 1 to 1000000 "
+                                                    "(--help says more)"]))
 
     def test_what_is_no_index_is_told(self):
         self.build()
@@ -310,7 +330,11 @@ class IndexTest(TestCase):
         self.build()
         before = self.index.read_bytes()
         self.assert_fails(run("index", "build", self.folder / "none.npy", "--out", self.index), "none.npy")
-        self.assert_fails(run("index", "build", self.folder / "rows.npy", "--out", self.folder / "no" / "i.index"), "no/i.index")
+        no, queries = self.folder / "no", self.folder / "queries.npy"
+        for arguments in (("build", self.folder / "rows.npy", "--out", no / "x"), ("export-annoy", self.index, "--out", no / "x"),
+                          ("search", self.index, "--queries", queries, "--out", no / "x"),
+                          ("search", self.index, "--queries", queries, "--scores", no / "x")):
+            self.assert_fails(run("index", *arguments), f"write '{no}/x': there is no directory '{no}'")
         self.assert_fails(run("index", "build", self.folder / "rows.npy", "--out", self.folder), self.folder)
         self.assertEqual(self.index.read_bytes(), before)
         self.assertEqual(list(self.folder.glob("*.tmp")), [])

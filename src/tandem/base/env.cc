@@ -39,7 +39,25 @@ Status CheckRemovable(std::string_view path) {
   return Status();
 }
 
+Status CheckDestination(const Env& env, const std::string& path) {
+  TANDEM_RETURN_IF_ERROR(CheckPath(path));
+  const Result<FileInfo> there = env.Stat(path);
+  if (path.back() == '/' || (there.ok() && there->is_directory)) {
+    return FailedPreconditionError("write '", path, "': is a directory, expected a file's path");
+  }
+  const std::string parent = ParentPath(path);
+  const Result<FileInfo> directory = env.Stat(parent);
+  if (directory.status().code() == StatusCode::kNotFound) {
+    return NotFoundError("write '", path, "': there is no directory '", parent, "'");
+  }
+  if (directory.ok() && !directory->is_directory) {
+    return FailedPreconditionError("write '", path, "': '", parent, "' is not a directory");
+  }
+  return Status();  // what cannot be looked at may yet be written to
+}
+
 Status WriteFileAtomically(Env& env, const std::string& path, std::string_view bytes) {
+  TANDEM_RETURN_IF_ERROR(CheckDestination(env, path));
   const std::string temporary = path + ".tmp";
   Status status = env.WriteFile(temporary, bytes);
   if (status.ok()) status = env.Rename(temporary, path);

@@ -101,6 +101,11 @@ std::string ParentPath(std::string_view path);
 Status CheckPath(std::string_view path);
 Status CheckRemovable(std::string_view path);
 
+// Whether a file may be put there, as far as one can look: kNotFound where its directory is not
+// there, kFailedPrecondition where that is a file or the path is a directory. For those who would
+// work long before they write.
+Status CheckDestination(const Env& env, const std::string& path);
+
 // Writes path.tmp and renames it: a reader sees the old file or the new one, never a part.
 // One writer for each path at a time.
 Status WriteFileAtomically(Env& env, const std::string& path, std::string_view bytes);

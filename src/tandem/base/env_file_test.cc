@@ -2,43 +2,19 @@
 // machine (in a new directory) and on the one in memory.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "tandem/base/env.h"
 #include "tandem/base/memory_env.h"
+#include "tandem/base/testing/every_env.h"
 
 namespace tandem {
 namespace {
 
 using ::testing::HasSubstr;
 
-enum class Kind { kPosix, kMemory };
-
-class EnvFileTest : public ::testing::TestWithParam<Kind> {
- protected:
-  void SetUp() override {
-    if (GetParam() == Kind::kMemory) {
-      root_ = "/root";
-      ASSERT_TRUE(memory_.CreateDirectory(root_).ok());
-      return;
-    }
-    root_ = ::testing::TempDir() + "/tandem_env_file_test_XXXXXX";
-    ASSERT_NE(::mkdtemp(root_.data()), nullptr);
-  }
-  void TearDown() override { EXPECT_TRUE(env().RemoveAll(root_).ok()); }
-
-  Env& env() { return GetParam() == Kind::kPosix ? Env::Posix() : memory_; }
-  std::string At(std::string_view name) const { return JoinPath(root_, name); }
-
- private:
-  MemoryEnv memory_;
-  std::string root_;
-};
-INSTANTIATE_TEST_SUITE_P(All, EnvFileTest, ::testing::Values(Kind::kPosix, Kind::kMemory),
-                         [](const ::testing::TestParamInfo<Kind>& param) {
-                           return param.param == Kind::kPosix ? "Posix" : "Memory";
-                         });
+class EnvFileTest : public testing::EveryEnv {};
+TANDEM_FOR_EVERY_ENV(EnvFileTest);
 
 TEST_P(EnvFileTest, MapsTheBytesOfAFileAtAMultipleOf64) {
   const std::string bytes = std::string("a\0b", 3) + std::string(100'000, 'x');
@@ -78,7 +54,7 @@ TEST_P(EnvFileTest, OnlyAPlainFileCanBeMapped) {
   ASSERT_TRUE(env().CreateDirectory(At("d")).ok());
   EXPECT_EQ(env().Map(At("d")).status().code(), StatusCode::kFailedPrecondition);
   EXPECT_EQ(env().Map("").status().code(), StatusCode::kInvalidArgument);
-  if (GetParam() == Kind::kMemory) return;
+  if (!is_posix()) return;
   ASSERT_EQ(::mkfifo(At("pipe").c_str(), 0600), 0);
   EXPECT_EQ(env().Map(At("pipe")).status().code(), StatusCode::kFailedPrecondition);
 }

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "tandem/base/memory_env.h"
+#include "tandem/base/testing/every_env.h"
 
 namespace tandem {
 namespace {
@@ -20,23 +21,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-enum class Kind { kPosix, kMemory };
-
-class EnvTest : public ::testing::TestWithParam<Kind> {
+class EnvTest : public testing::EveryEnv {
  protected:
-  void SetUp() override {
-    if (GetParam() == Kind::kMemory) {
-      root_ = "/root";
-      ASSERT_TRUE(memory_.CreateDirectory(root_).ok());
-      return;
-    }
-    root_ = ::testing::TempDir() + "/tandem_env_test_XXXXXX";
-    ASSERT_NE(::mkdtemp(root_.data()), nullptr);
-  }
-  void TearDown() override { EXPECT_TRUE(env().RemoveAll(root_).ok()); }
-
-  Env& env() { return GetParam() == Kind::kPosix ? Env::Posix() : memory_; }
-  std::string At(std::string_view name) const { return JoinPath(root_, name); }
   void Write(std::string_view name, std::string_view bytes) {
     const Status status = env().WriteFile(At(name), bytes);
     ASSERT_TRUE(status.ok()) << status;
@@ -59,16 +45,8 @@ class EnvTest : public ::testing::TestWithParam<Kind> {
     }
     return names;
   }
-
- private:
-  MemoryEnv memory_;
-  std::string root_;
 };
-
-INSTANTIATE_TEST_SUITE_P(All, EnvTest, ::testing::Values(Kind::kPosix, Kind::kMemory),
-                         [](const ::testing::TestParamInfo<Kind>& instance) {
-                           return instance.param == Kind::kPosix ? "Posix" : "Memory";
-                         });
+TANDEM_FOR_EVERY_ENV(EnvTest);
 
 TEST_P(EnvTest, ReadsBackWhatWasWritten) {
   std::string all_bytes;
@@ -237,6 +215,29 @@ TEST_P(EnvTest, WriteFileAtomicallyCreatesReplacesAndLeavesNothingBehind) {
   EXPECT_THAT(Names(""), ElementsAre("a"));
   MakeDirectory("d");
   EXPECT_FALSE(WriteFileAtomically(env(), At("d"), "x").ok());
+  EXPECT_THAT(Names(""), ElementsAre("a", "d"));
+}
+
+TEST_P(EnvTest, WhereNoFileCanBeWrittenIsToldWithThePathThatWasGiven) {
+  Write("a", "x");
+  MakeDirectory("d");
+  const auto expect = [&](std::string_view name, StatusCode code, std::string_view directory) {
+    const Status looked = CheckDestination(env(), At(name));
+    const Status written = WriteFileAtomically(env(), At(name), "y");
+    EXPECT_EQ(looked.code(), code) << looked;
+    EXPECT_THAT(looked.message(), HasSubstr(StrCat("write '", At(name), "'")));
+    EXPECT_THAT(looked.message(), HasSubstr(StrCat("'", At(directory), "'")));
+    EXPECT_EQ(written, looked) << "no temporary is named";
+  };
+  expect("no/b", StatusCode::kNotFound, "no");
+  expect("no/such/b", StatusCode::kNotFound, "no/such");
+  expect("a/b", StatusCode::kFailedPrecondition, "a");
+  expect("d", StatusCode::kFailedPrecondition, "d");
+  expect("new/", StatusCode::kFailedPrecondition, "new/");
+  EXPECT_TRUE(CheckDestination(env(), At("a")).ok());
+  EXPECT_TRUE(CheckDestination(env(), At("d/new")).ok());
+  EXPECT_TRUE(CheckDestination(env(), "new").ok());
+  EXPECT_EQ(CheckDestination(env(), "").code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(Names(""), ElementsAre("a", "d"));
 }
 

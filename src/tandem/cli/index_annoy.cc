@@ -1,12 +1,11 @@
-#include <algorithm>
-#include <optional>
+#include <utility>
 
 #include "tandem/base/parallel.h"
+#include "tandem/cli/index_engine.h"
 #include "tandem/cli/index_input.h"
 #include "tandem/cli/index_verbs.h"
 #include "tandem/index/annoy/annoy_file.h"
 #include "tandem/index/annoy/annoy_writer.h"
-#include "tandem/index/exact_index.h"
 
 namespace tandem::cli {
 namespace {
@@ -59,6 +58,7 @@ Result<index::IdMap> IdsOf(const annoy::Items& items) {
 }  // namespace
 
 Status IndexExportAnnoy(Env& env, const IndexExportAnnoyOptions& options, std::ostream& out) {
+  TANDEM_RETURN_IF_ERROR(CheckDestination(env, options.out));
   TANDEM_ASSIGN_OR_RETURN(const index::IndexFile index, index::OpenIndexFile(env, options.index));
   const auto d = static_cast<size_t>(index.index->dimension());
   std::vector<float> rows(static_cast<size_t>(index.index->size()) * d);
@@ -82,27 +82,32 @@ Status IndexExportAnnoy(Env& env, const IndexExportAnnoyOptions& options, std::o
 }
 
 Status IndexImportAnnoy(Env& env, const IndexImportAnnoyOptions& options, std::ostream& out) {
+  TANDEM_RETURN_IF_ERROR(CheckEngine(options.engine));
+  TANDEM_RETURN_IF_ERROR(CheckDestination(env, options.out));
   annoy::AnnoyFileOptions known;
   known.dimension = options.dimension;
   if (!options.metric.empty()) {
     TANDEM_ASSIGN_OR_RETURN(known.metric, annoy::ParseAnnoyMetric(options.metric));
   }
   TANDEM_ASSIGN_OR_RETURN(const auto file, annoy::AnnoyFile::Open(env, options.annoy, known));
-  index::ExactOptions exact;
-  TANDEM_ASSIGN_OR_RETURN(exact.metric, MetricOf(file->layout().metric, options.annoy));
-  const annoy::Items items = file->CopyItems();
+  TANDEM_ASSIGN_OR_RETURN(const index::Metric metric,
+                          MetricOf(file->layout().metric, options.annoy));
+  annoy::Items items = file->CopyItems();
   const auto n = static_cast<int64_t>(items.ids.size());
   TANDEM_ASSIGN_OR_RETURN(const index::IdMap ids, IdsOf(items));
-  const auto index = index::ExactIndex::Create(items.rows, n, items.dimension, exact);
-  if (!index.ok()) return index.status().WithContext(options.annoy);
+  const auto engine =
+      BuildEngine(env, options.engine, metric, {n, items.dimension, std::move(items.rows)});
+  if (!engine.ok()) return engine.status().WithContext(options.annoy);
   TANDEM_RETURN_IF_ERROR(
-      index::WriteIndexFile(env, options.out, **index, ids, index::AttributeTable(n)));
+      index::WriteIndexFile(env, options.out, *engine, ids, index::AttributeTable(n)));
   out << options.out << ": " << file->Describe() << "; " << n << " vectors, "
-      << index::MetricName(exact.metric) << '\n';
+      << index::MetricName(metric) << '\n';
+  PrintEngine(*engine, out);
   return {};
 }
 
 Status IndexRepairAnnoy(Env& env, const IndexRepairAnnoyOptions& options, std::ostream& out) {
+  TANDEM_RETURN_IF_ERROR(CheckDestination(env, options.out));
   Workers workers(Threads(options.threads));
   TANDEM_RETURN_IF_ERROR(annoy::RepairDotFile(env, options.in, options.out, options.dimension,
                                               options.seed, &workers));

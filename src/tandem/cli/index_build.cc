@@ -1,11 +1,7 @@
-#include <utility>
-
-#include "tandem/base/parallel.h"
-#include "tandem/cli/cpu_time.h"
+#include "tandem/cli/index_engine.h"
 #include "tandem/cli/index_input.h"
 #include "tandem/cli/index_verbs.h"
 #include "tandem/index/attribute_text.h"
-#include "tandem/index/engine_choice.h"
 
 namespace tandem::cli {
 namespace {
@@ -40,86 +36,24 @@ Result<index::AttributeTable> ReadTable(const Env& env, const std::string& path,
   return table;
 }
 
-Result<index::ExactOptions> ReadExactOptions(const IndexBuildOptions& options) {
-  index::ExactOptions exact;
-  TANDEM_ASSIGN_OR_RETURN(exact.metric, index::ParseMetric(options.metric));
-  if (options.rows == "int8") {
-    exact.rows = index::RowFormat::kInt8;
-  } else if (options.rows != "float") {
-    return InvalidArgumentError("rows \"", options.rows, "\"; expected float or int8");
-  }
-  return exact;
-}
-
-// The engine that is asked for; "reason" only of "auto".
-Result<index::EngineChoice> BuildEngine(const IndexBuildOptions& options,
-                                        const index::ExactOptions& exact, const Vectors& vectors,
-                                        const Vectors& sample) {
-  index::EngineChoice choice;
-  if (options.engine == "exact") {
-    TANDEM_ASSIGN_OR_RETURN(choice.exact,
-                            index::ExactIndex::Create(vectors.values, vectors.n, vectors.d, exact));
-    return choice;
-  }
-  index::IvfOptions ivf;
-  ivf.metric = exact.metric;
-  ivf.target_recall = options.target_recall;
-  ivf.sample_queries = sample.values;
-  ivf.threads = options.threads > 0 ? static_cast<size_t>(options.threads) : AvailableProcessors();
-  if (options.engine == "auto") {
-    return index::BuildCheaperEngine(vectors.values, vectors.n, vectors.d, exact, ivf,
-                                     ThreadCpuSeconds);
-  }
-  TANDEM_ASSIGN_OR_RETURN(choice.ivf,
-                          index::IvfIndex::Create(vectors.values, vectors.n, vectors.d, ivf));
-  return choice;
-}
-
-Status CheckEngine(const IndexBuildOptions& options) {
-  if (options.engine == "exact") {
-    if (options.sample_queries.empty()) return {};
-    return InvalidArgumentError(
-        "--sample-queries is for the engines ivf and auto; the engine is exact");
-  }
-  if (options.engine != "ivf" && options.engine != "auto") {
-    return InvalidArgumentError("engine \"", options.engine, "\"; expected exact, ivf or auto");
-  }
-  if (options.rows != "float") {
-    return InvalidArgumentError("rows ", options.rows, " are for the engine exact; the engine is ",
-                                options.engine);
-  }
-  return {};
-}
-
 }  // namespace
 
 Status IndexBuild(Env& env, const IndexBuildOptions& options, std::ostream& out) {
-  TANDEM_ASSIGN_OR_RETURN(const index::ExactOptions exact, ReadExactOptions(options));
-  TANDEM_RETURN_IF_ERROR(CheckEngine(options));
+  TANDEM_ASSIGN_OR_RETURN(const index::Metric metric, index::ParseMetric(options.metric));
+  TANDEM_RETURN_IF_ERROR(CheckEngine(options.engine));
+  TANDEM_RETURN_IF_ERROR(CheckDestination(env, options.out));
   TANDEM_ASSIGN_OR_RETURN(const Vectors vectors,
                           ReadVectors(env, {options.vectors, options.dimension, options.tensor}));
-  Vectors sample;
-  if (!options.sample_queries.empty()) {
-    TANDEM_ASSIGN_OR_RETURN(sample, ReadVectors(env, {options.sample_queries, vectors.d, ""}));
-  }
   TANDEM_ASSIGN_OR_RETURN(const index::IdMap ids, ReadIds(env, options.ids, vectors.n));
   TANDEM_ASSIGN_OR_RETURN(const index::AttributeTable attributes,
                           ReadTable(env, options.attributes, ids));
   TANDEM_ASSIGN_OR_RETURN(const index::EngineChoice engine,
-                          BuildEngine(options, exact, vectors, sample));
-  TANDEM_RETURN_IF_ERROR(
-      engine.ivf != nullptr
-          ? index::WriteIndexFile(env, options.out, *engine.ivf, ids, attributes)
-          : index::WriteIndexFile(env, options.out, *engine.exact, ids, attributes));
+                          BuildEngine(env, options.engine, metric, vectors));
+  TANDEM_RETURN_IF_ERROR(index::WriteIndexFile(env, options.out, engine, ids, attributes));
   TANDEM_ASSIGN_OR_RETURN(const FileInfo info, env.Stat(options.out));
   out << options.out << ": " << vectors.n << " vectors of dimension " << vectors.d << ", "
       << options.metric << ", " << info.bytes << " bytes\n";
-  if (!engine.reason.empty()) out << "engine " << engine.reason << '\n';
-  if (engine.ivf != nullptr) {
-    for (const index::IvfEffort& effort : engine.ivf->efforts()) {
-      out << "recall at " << effort.k << ", measured: " << effort.measured_recall << '\n';
-    }
-  }
+  PrintEngine(engine, out);
   return {};
 }
 

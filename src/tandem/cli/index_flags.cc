@@ -5,20 +5,33 @@
 #include <utility>
 
 #include "tandem/cli/index_verbs.h"
+#include "tandem/format/csv.h"
 
 namespace tandem::cli {
 namespace {
 
 constexpr int64_t kMaxK = 1'000'000;
+constexpr int64_t kMaxThreads = 1024;
 constexpr char kVectors[] = ".npy, .safetensors, or raw float32 with --dimension";
 
 void AddTensor(CLI::App* app, std::string& tensor) {
   app->add_option("--tensor", tensor, "The array of a .safetensors file, where several would do");
 }
 
+// As CLI::Range, with a message that says what it got and what it expected.
+CLI::Validator WholeNumber(int64_t least, int64_t most) {
+  const std::string range = StrCat(least, " to ", most);
+  return {[=](const std::string& text) -> std::string {
+            const Result<int64_t> number = format::ParseInt64(text);
+            if (number.ok() && *number >= least && *number <= most) return "";
+            return StrCat("got '", text, "', expected a whole number from ", range);
+          },
+          range};
+}
+
 void AddK(CLI::App* app, int64_t& k) {
   app->add_option("-k", k, "How many items for each query")
-      ->check(CLI::Range(int64_t{1}, kMaxK))
+      ->check(WholeNumber(1, kMaxK))
       ->capture_default_str();
 }
 
@@ -34,18 +47,34 @@ void AddRestriction(CLI::App* app, IndexRestriction& restriction) {
 }
 
 void AddDimension(CLI::App* app, int64_t& dimension) {
-  app->add_option("--dimension", dimension, "Numbers of a vector")->check(CLI::Range(1, 1 << 24));
+  app->add_option("--dimension", dimension, "Numbers of a vector")->check(WholeNumber(1, 1 << 24));
 }
 
 void AddThreads(CLI::App* app, int& threads) {
   app->add_option("--threads", threads, "0: one a processor; the result is the same with any")
-      ->check(CLI::Range(0, 1024))
+      ->check(WholeNumber(0, kMaxThreads))
       ->capture_default_str();
 }
 
 void AddSeedAndThreads(CLI::App* app, uint64_t& seed, int& threads) {
   app->add_option("--seed", seed, "The same seed gives the same bytes")->capture_default_str();
   AddThreads(app, threads);
+}
+
+void AddEngine(CLI::App* app, IndexEngineOptions& engine) {
+  app->add_option("--engine", engine.engine,
+                  "exact; ivf: approximate, for millions of vectors; auto: the cheaper of both")
+      ->capture_default_str();
+  app->add_option("--rows", engine.rows,
+                  "float, or int8: a third of the memory, and scores of rounded vectors")
+      ->capture_default_str();
+  app->add_option("--target-recall", engine.target_recall,
+                  "The share of the best items that ivf should find, 0.95 unless told");
+  app->add_option("--sample-queries", engine.sample_queries,
+                  "Queries as they will come, for ivf to be made for; without it, the vectors");
+  app->add_option("--threads", engine.threads,
+                  "For ivf to be built, one a processor unless told; the result is the same")
+      ->check(WholeNumber(0, kMaxThreads));
 }
 
 void AddQueries(CLI::App* app, std::string& queries, std::string& tensor) {
@@ -90,21 +119,7 @@ IndexFlags::IndexFlags(CLI::App& program, Env& env, std::ostream& out,
   AddDimension(build, o.build.dimension);
   AddTensor(build, o.build.tensor);
   build->add_option("--metric", o.build.metric, "dot, cosine or l2")->capture_default_str();
-  build
-      ->add_option("--rows", o.build.rows,
-                   "float, or int8: a third of the memory, and scores of rounded vectors")
-      ->capture_default_str();
-  build
-      ->add_option("--engine", o.build.engine,
-                   "exact; ivf: approximate, for millions of vectors; auto: the cheaper of both")
-      ->capture_default_str();
-  build
-      ->add_option("--target-recall", o.build.target_recall,
-                   "The share of the best items that ivf should find")
-      ->capture_default_str();
-  build->add_option("--sample-queries", o.build.sample_queries,
-                    "Queries as they will come, for ivf to be made for; without it, the vectors");
-  AddThreads(build, o.build.threads);
+  AddEngine(build, o.build.engine);
   build->add_option("--ids", o.build.ids,
                     "A line for each vector; without it, row numbers are the ids");
   build->add_option("--attributes", o.build.attributes,
@@ -158,7 +173,7 @@ IndexFlags::IndexFlags(CLI::App& program, Env& env, std::ostream& out,
   to_annoy->add_option("index", o.export_annoy.index, "The index")->required();
   to_annoy->add_option("--out", o.export_annoy.out, "The .ann file")->required();
   to_annoy->add_option("--trees", o.export_annoy.trees, "More trees find more and take more bytes")
-      ->check(CLI::Range(1, 10'000))
+      ->check(WholeNumber(1, 10'000))
       ->capture_default_str();
   AddSeedAndThreads(to_annoy, o.export_annoy.seed, o.export_annoy.threads);
 
@@ -170,6 +185,7 @@ IndexFlags::IndexFlags(CLI::App& program, Env& env, std::ostream& out,
   AddDimension(from_annoy, o.import_annoy.dimension);
   from_annoy->add_option("--metric", o.import_annoy.metric,
                          "Annoy's name of it, where more than one fits the file");
+  AddEngine(from_annoy, o.import_annoy.engine);
 
   CLI::App* repair =
       add("repair-annoy", "Give the items of a dot .ann file trees in which Annoy finds them",

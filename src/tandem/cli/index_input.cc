@@ -88,6 +88,10 @@ Result<Vectors> FromRaw(std::string_view bytes, const VectorSource& source) {
 }  // namespace
 
 Result<Vectors> ReadVectors(const Env& env, const VectorSource& source) {
+  if (!source.tensor.empty() && !EndsWith(source.path, ".safetensors")) {
+    return InvalidArgumentError("--tensor names an array of a .safetensors file; got ",
+                                source.path);
+  }
   TANDEM_ASSIGN_OR_RETURN(const auto mapped, env.Map(source.path));
   const std::string_view bytes = mapped->view();
   Result<Vectors> vectors = EndsWith(source.path, ".npy")           ? FromNpy(bytes, source.path)

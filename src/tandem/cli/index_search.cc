@@ -68,6 +68,9 @@ Result<std::string> RowBytes(const Found& found, int64_t queries) {
 }  // namespace
 
 Status IndexSearch(Env& env, const IndexSearchOptions& options, std::ostream& out) {
+  for (const std::string* path : {&options.out, &options.scores}) {
+    if (!path->empty()) TANDEM_RETURN_IF_ERROR(CheckDestination(env, *path));
+  }
   TANDEM_ASSIGN_OR_RETURN(const index::IndexFile index, index::OpenIndexFile(env, options.index));
   TANDEM_ASSIGN_OR_RETURN(const Vectors queries,
                           ReadQueries(env, options.queries, options.tensor, index));

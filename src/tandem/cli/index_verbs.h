@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <string>
 
@@ -11,19 +12,24 @@
 
 namespace tandem::cli {
 
+// What is built to search the vectors. A flag that the engine has no use for is refused.
+struct IndexEngineOptions {
+  std::string engine = "exact";  // "ivf": approximate, for large catalogues; "auto": the cheaper
+  std::string rows = "float";    // how rows are kept: "float", or "int8" at a third of the memory
+  std::optional<double> target_recall;  // of an approximate engine
+  std::string sample_queries;           // for one, as the vectors; empty: the vectors
+  std::optional<int> threads;           // for one; 0 and none: all that this process may use
+};
+
 struct IndexBuildOptions {
   std::string vectors;    // .npy, .safetensors, or raw float32
   std::string out;        // the index
   int64_t dimension = 0;  // of raw vectors; of others, what is expected. 0: not told
   std::string tensor;     // its name in a .safetensors file; empty: the only one that fits
   std::string metric = "dot";
-  std::string rows = "float";    // how rows are kept: "float", or "int8" at a third of the memory
-  std::string engine = "exact";  // "ivf": approximate, for large catalogues; "auto": the cheaper
-  double target_recall = 0.95;   // of an approximate engine
-  std::string sample_queries;    // for an approximate engine, as the vectors; empty: the vectors
-  int threads = 0;               // 0: all that this process may use
-  std::string ids;               // a line for each vector; empty: row numbers are the ids
-  std::string attributes;        // a table with a line for each vector, or with a column "id"
+  IndexEngineOptions engine;
+  std::string ids;         // a line for each vector; empty: row numbers are the ids
+  std::string attributes;  // a table with a line for each vector, or with a column "id"
 };
 Status IndexBuild(Env& env, const IndexBuildOptions& options, std::ostream& out);
 
@@ -89,6 +95,7 @@ struct IndexImportAnnoyOptions {
   std::string out;
   int64_t dimension = 0;  // 0: found out
   std::string metric;     // Annoy's name of it; empty: found out
+  IndexEngineOptions engine;
 };
 Status IndexImportAnnoy(Env& env, const IndexImportAnnoyOptions& options, std::ostream& out);
 

@@ -44,6 +44,9 @@ class Program {
         serve_(app_, env, out, [this](Verb verb) { verb_ = std::move(verb); }),
         index_(app_, env, out, [this](Verb verb) { verb_ = std::move(verb); }) {
     app_.set_version_flag("--version", std::string("tandem ") + kVersion);
+    app_.failure_message([](const CLI::App*, const CLI::Error& error) {
+      return StrCat("tandem: ", error.what(), " (--help says more)\n");
+    });
     app_.require_subcommand(1);
     AddTrain();
     AddEvaluate();

@@ -10,16 +10,10 @@
 #include <vector>
 
 #include "tandem/format/csv.h"
-#include "tandem/format/json_writer.h"
+#include "tandem/index/quoted.h"
 
 namespace tandem::index {
 namespace {
-
-std::string Quoted(std::string_view text) {
-  std::string out;
-  format::AppendJsonString(out, text.substr(0, 60));
-  return out;
-}
 
 std::optional<double> AsNumber(std::string_view text) {
   double value = 0;

@@ -5,16 +5,10 @@
 #include <cmath>
 #include <optional>
 
-#include "tandem/format/json_writer.h"
+#include "tandem/index/quoted.h"
 
 namespace tandem::index {
 namespace {
-
-std::string Quoted(std::string_view text) {
-  std::string out;
-  format::AppendJsonString(out, text.substr(0, 60));
-  return out;
-}
 
 template <typename... Parts>
 Status ErrorAt(size_t position, const Parts&... parts) {

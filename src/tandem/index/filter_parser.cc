@@ -2,9 +2,9 @@
 #include <array>
 #include <utility>
 
-#include "tandem/format/json_writer.h"
 #include "tandem/format/utf8.h"
 #include "tandem/index/filter.h"
+#include "tandem/index/quoted.h"
 
 namespace tandem::index {
 namespace {
@@ -76,10 +76,8 @@ class Parser {
     if (token_.kind == TokenKind::kEnd) {
       return ErrorAt(token_.position, "expected ", what, ", got the end");
     }
-    std::string got;
-    format::AppendJsonString(got, std::string_view(token_.text).substr(0, 60));
     return ErrorAt(token_.position, "expected ", what, ", got ",
-                   token_.kind == TokenKind::kKeyword ? "the word " : "", got);
+                   token_.kind == TokenKind::kKeyword ? "the word " : "", Quoted(token_.text));
   }
 
   // Reads the next token into token_.

@@ -65,4 +65,10 @@ Status WriteIndexFile(Env& env, const std::string& path, const IvfIndex& index, 
   return Write(env, path, kIvf, index, ids, attributes);
 }
 
+Status WriteIndexFile(Env& env, const std::string& path, const EngineChoice& engine,
+                      const IdMap& ids, const AttributeTable& attributes) {
+  return engine.exact != nullptr ? WriteIndexFile(env, path, *engine.exact, ids, attributes)
+                                 : WriteIndexFile(env, path, *engine.ivf, ids, attributes);
+}
+
 }  // namespace tandem::index

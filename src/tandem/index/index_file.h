@@ -12,6 +12,7 @@
 #include "tandem/base/env.h"
 #include "tandem/base/status.h"
 #include "tandem/index/attributes.h"
+#include "tandem/index/engine_choice.h"
 #include "tandem/index/exact_index.h"
 #include "tandem/index/id_map.h"
 #include "tandem/index/item_index.h"
@@ -40,5 +41,7 @@ Status WriteIndexFile(Env& env, const std::string& path, const ExactIndex& index
                       const AttributeTable& attributes);
 Status WriteIndexFile(Env& env, const std::string& path, const IvfIndex& index, const IdMap& ids,
                       const AttributeTable& attributes);
+Status WriteIndexFile(Env& env, const std::string& path, const EngineChoice& engine,
+                      const IdMap& ids, const AttributeTable& attributes);
 
 }  // namespace tandem::index

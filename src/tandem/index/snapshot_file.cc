@@ -92,12 +92,8 @@ SnapshotWriter::~SnapshotWriter() {
 }
 
 Result<std::unique_ptr<SnapshotWriter>> SnapshotWriter::Create(Env& env, const std::string& path) {
-  TANDEM_RETURN_IF_ERROR(CheckPath(path));
-  // Now, and not when all is written: a rename cannot replace it.
-  const Result<FileInfo> info = env.Stat(path);
-  if (info.ok() && info->is_directory) {
-    return FailedPreconditionError("write '", path, "': is a directory");
-  }
+  // Now, and not when all is written: a rename cannot replace a directory.
+  TANDEM_RETURN_IF_ERROR(CheckDestination(env, path));
   TANDEM_ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, env.CreateFile(path + ".tmp"));
   std::unique_ptr<SnapshotWriter> writer(new SnapshotWriter(env, path));
   writer->file_ = std::move(file);
