@@ -1,9 +1,8 @@
-// The items that a filter admits, with their sketches side by side: made once for all queries of a
-// call, where the items are few enough to be bounded one by one.
+// The items that a filter admits, with their sketches side by side, some thousand at a time: made
+// once for all queries of a call, where the items are few enough to be bounded one by one.
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "tandem/index/bitmap.h"
@@ -13,19 +12,25 @@ namespace tandem::index {
 
 class Admitted {
  public:
-  // data.sketch_groups is not zero and the data outlives this; filter of data.n items, `count` of
-  // which it admits.
-  Admitted(const ScanData& data, const Bitmap& filter, size_t count);
+  // Both outlive this; data.sketch_groups is not zero, filter is of data.n items.
+  Admitted(const ScanData& data, const Bitmap& filter);
 
+  // Gathers the next items; false where no more are left.
+  bool Next();
+  // They, until the next ones are gathered.
   TileSet Tiles() const;
 
  private:
   template <size_t kGroups>
-  void Gather(const Bitmap& filter);
+  size_t Gather();
 
   const ScanData& data_;
+  const std::span<const uint64_t> words_;
+  size_t word_ = 0;             // where to go on
+  uint64_t left_ = 0;           // bits of the word before that one
   std::vector<int32_t> items_;  // ascending
-  std::vector<uint8_t> tiles_;  // their sketches, zeros behind the last
+  std::vector<uint8_t> tiles_;  // their sketches; behind the last, anything
+  size_t count_ = 0;
 };
 
 }  // namespace tandem::index

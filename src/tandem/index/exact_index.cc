@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -133,16 +132,19 @@ void ExactIndex::SearchBatch(std::span<const float> queries, size_t first,
   if (options.filter != nullptr) wanted.admitted = options.filter->Count();
   const Way way = WayOf(data_, wanted);
   const size_t own_blocks = count == 1 ? data_.block_count() : kOwnBlocks;
-  std::optional<Admitted> admitted;
-  if (way == Way::kScanAdmitted) admitted.emplace(data_, *options.filter, wanted.admitted);
   std::vector<Scan> scans;
   scans.reserve(count);
   for (size_t i = 0; i < count; ++i) {
     if (!options.exclude.empty()) wanted.exclude = options.exclude[first + i];
     scans.emplace_back(data_, queries.subspan(i * d, d), wanted);
     if (way == Way::kScan) scans.back().Run(own_blocks);
-    if (way == Way::kScanAdmitted) scans.back().ScanAdmitted(admitted->Tiles());
     if (way == Way::kScoreAdmitted) scans.back().ScoreAdmitted();
+  }
+  if (way == Way::kScanAdmitted) {
+    Admitted admitted(data_, *options.filter);
+    while (admitted.Next()) {
+      for (Scan& scan : scans) scan.ScanAdmitted(admitted.Tiles());
+    }
   }
   // Queries that share a block share what of it is in the cache.
   for (size_t block = 0; count > 1 && way == Way::kScan && block < data_.block_count(); ++block) {

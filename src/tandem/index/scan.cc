@@ -107,14 +107,19 @@ void Scan::PickOf(const TileSet& set, const QueryCodes& codes, std::span<const u
 }
 
 void Scan::ScanAdmitted(const TileSet& admitted) {
-  if (query_.rules_nothing_out()) return ScoreAdmitted();
+  if (query_.rules_nothing_out()) {
+    for (size_t i = 0; i < admitted.tile_count(); ++i) scorer_.PickRows(admitted, i, ~uint64_t{0});
+    return scorer_.Flush();
+  }
   const QueryCodes codes = query_.SketchCodes();
   std::vector<uint32_t> tiles(admitted.tile_count());
   std::iota(tiles.begin(), tiles.end(), 0);
-  const size_t first = std::min(tiles.size(), kMostFirstBlocks * kBlockTiles);
-  const size_t rank = kSketchRanks * (wanted_.k + wanted_.exclude.size() / 8);
-  ScanFirstTiles(admitted, query_, codes, std::span(tiles).first(first), rank, scorer_);
-  for (size_t begin = first; begin < tiles.size(); begin += kBlockTiles) {
+  if (!has_begun_) {
+    has_begun_ = true;
+    const size_t rank = kSketchRanks * (wanted_.k + wanted_.exclude.size() / 8);
+    return ScanFirstTiles(admitted, query_, codes, tiles, rank, scorer_);
+  }
+  for (size_t begin = 0; begin < tiles.size(); begin += kBlockTiles) {
     const size_t count = std::min(kBlockTiles, tiles.size() - begin);
     PickOf(admitted, codes, std::span(tiles).subspan(begin, count));
   }

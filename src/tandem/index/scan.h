@@ -25,8 +25,8 @@ class Scan {
   // Best first; after that the scan is over.
   std::span<const Hit> Sorted() { return scorer_.Sorted(); }
 
-  // Instead of Run and Visit, where the filter admits few: bounds them one by one by their
-  // sketches.
+  // Instead of Run and Visit, where the filter admits few: bounds some of them one by one by their
+  // sketches; each of them in one call.
   void ScanAdmitted(const TileSet& admitted);
   // Or scores them all, where they are very few.
   void ScoreAdmitted();
@@ -42,6 +42,7 @@ class Scan {
   const Wanted wanted_;
   ScanQuery query_;
   Scorer scorer_;
+  bool has_begun_ = false;           // with those that the filter admits
   std::vector<float> block_bounds_;  // [blocks], without q' . m; -infinity: scanned
 };
 
