@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -208,6 +210,28 @@ TEST(ExactIndexFile, AnswersAsTheIndexThatWasWritten) {
         EXPECT_EQ(got.scores, want.scores);
       }
     }
+  }
+}
+
+// Squares beyond the largest float: some scores are infinite, and the index is a sound file.
+TEST(ExactIndexFile, IsSoundWithVectorsWhoseSquaresOverflow) {
+  Rng rng(6);
+  std::vector<float> rows = Normals(500 * 8, rng);
+  for (size_t j = 0; j < 8; ++j) rows[3 * 8 + j] = 3e37F;
+  rows[5 * 8] = std::numeric_limits<float>::max();
+  for (const Metric metric : kMetrics) {
+    const auto index = ExactIndex::Create(rows, 500, 8, {.metric = metric}).value();
+    MemoryEnv env;
+    WriteIndex(*index, env);
+    const auto opened = ExactIndex::Open(SnapshotFile::Open(env, "i.index").value());
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    const std::vector<float> query(8, 1.0F);
+    const Found got = Search(**opened, query, 500);
+    EXPECT_EQ(got.ids, Search(*index, query, 500).ids);
+    EXPECT_EQ(std::set<int32_t>(got.ids.begin(), got.ids.end()).size(), 500U);
+    if (metric == Metric::kCosine) continue;
+    const size_t place = metric == Metric::kL2 ? 498 : 0;  // of the two that are far
+    EXPECT_EQ(got.ids[place] + got.ids[place + 1], 3 + 5);
   }
 }
 

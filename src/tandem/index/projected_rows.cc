@@ -9,7 +9,10 @@ namespace tandem::index {
 
 void CopyInnerRow(Metric metric, std::span<const float> row, std::span<float> inner) {
   std::copy(row.begin(), row.end(), inner.begin());
-  if (metric == Metric::kL2) inner[row.size()] = static_cast<float>(-SquaredNorm(row) / 2);
+  if (metric != Metric::kL2) return;
+  // Where rows are as long as that nothing is ruled out by it, but it stays a number.
+  constexpr double kMost = kLargestNorm * kLargestNorm;
+  inner[row.size()] = static_cast<float>(-std::min(SquaredNorm(row) / 2, kMost));
 }
 
 ProjectedRows::ProjectedRows(Metric metric, std::span<const float> mean,

@@ -45,14 +45,17 @@ float StepFor(float largest, float largest_rest) {
       {static_cast<double>(largest) / 127, static_cast<double>(largest_rest) / 254, 0x1p-120}));
 }
 
-// Allows for sums of h squares in float, and for the 2^-16 that each number may be off.
+// Allows for sums of h squares in float, and for the 2^-16 that each number may be off. Where that
+// is beyond floats, rows are too long for anything to be ruled out (kLargestNorm).
 TileCode CodeOf(const math::Quantised& most, float step, size_t h) {
-  const auto of_step = static_cast<double>(step);
+  const auto in_steps = [step](double x) {
+    constexpr auto kMost = static_cast<double>(std::numeric_limits<float>::max());
+    return RoundUp(std::min(static_cast<double>(step) * x, kMost));
+  };
   const double widened = 1 + static_cast<double>(h) * 0x1p-23;
   const double off = std::sqrt(static_cast<double>(h)) * 0x1p-16;
-  return {step,
-          RoundUp(of_step * (std::sqrt(static_cast<double>(most.squared_error)) * widened + off)),
-          RoundUp(of_step * std::sqrt(static_cast<double>(most.squared_norm)) * widened)};
+  return {step, in_steps(std::sqrt(static_cast<double>(most.squared_error)) * widened + off),
+          in_steps(std::sqrt(static_cast<double>(most.squared_norm)) * widened)};
 }
 
 struct Storage {
