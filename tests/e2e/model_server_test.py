@@ -1,10 +1,6 @@
 """The model server, asked by clients that nobody here wrote."""
-import os
 import signal
 import unittest
-
-# An idle client looks every 5 s whether its server ends, and the server waits for it to.
-os.environ["GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS"] = "100"
 
 import grpc
 import numpy

@@ -1,6 +1,7 @@
 """What a server tells of itself before it can serve: alive, not ready, and why."""
 import os
 import shutil
+import signal
 import unittest
 
 import grpc
@@ -75,6 +76,16 @@ class ProbesTest(TestCase):
             wait_until("it is ready", lambda s=server: monitor(s, "/readyz").status_code == 200)
             manifest.unlink()
             os.mkfifo(manifest)
+
+    def test_sigterm_while_a_version_is_read_ends_it(self):
+        base = self.new_base(1)
+        manifest = base / "1" / "manifest.json"
+        manifest.unlink()
+        os.mkfifo(manifest)
+        for _, server in self.both_servers(base):
+            wait_until("it reads", lambda s=server: "being loaded" in monitor(s, "/readyz").text)
+            server.send_signal(signal.SIGTERM)
+            self.assertEqual(server.exit_code(), 0)
 
     def test_a_base_path_that_is_not_there_is_one_clear_line(self):
         missing = self.folder / "missing"

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "tandem/cli/first_process.h"
 #include "tandem/cli/log_sink.h"
 #include "tandem/cli/program.h"
 
@@ -21,6 +22,7 @@ void EndAtSignalsAsProcess1() {
 
 int main(int argc, char** argv) {
   EndAtSignalsAsProcess1();
+  tandem::cli::EndAtSignalsAsFirstProcess();
   tandem::cli::LogToStderr();
   return tandem::cli::RunProgram(argc, argv, std::cout, std::cerr);
 }

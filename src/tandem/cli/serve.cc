@@ -1,4 +1,5 @@
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 #include <string>
 
@@ -42,6 +43,15 @@ std::string MonitoringAt(const ServingOptions& options, std::optional<int> port)
   return port.has_value() ? StrCat(", metrics on ", options.address, ':', *port) : "";
 }
 
+// A load can take minutes and cannot be interrupted; nobody waits for it any more.
+template <typename Server>
+void EndWithoutLoad(Server& server, std::ostream& out) {
+  if (server.StopLoading(std::chrono::milliseconds(100))) return;
+  Log(LogLevel::kInfo, "stopped while a version was being loaded");
+  out.flush();
+  std::_Exit(EXIT_SUCCESS);
+}
+
 // The first line of a server: where it is.
 void Announce(const ServingOptions& options, const std::string& line, std::ostream& out) {
   if (options.log_format == LogFormat::kJson) {
@@ -71,6 +81,7 @@ Status ServeModel(Env& env, const ServeModelOptions& options, std::ostream& out)
            out);
   ServeUntilStopped(signals, options.serving, *server);
   server->Drain(Milliseconds(options.serving.drain_timeout_seconds));
+  EndWithoutLoad(*server, out);
   return {};
 }
 
@@ -103,6 +114,7 @@ Status ServeApp(Env& env, const ServeAppOptions& options, std::ostream& out) {
   ServeUntilStopped(signals, options.serving, *server);
   const Status drained = server->Drain(Milliseconds(options.serving.drain_timeout_seconds));
   if (!drained.ok()) Log(LogLevel::kWarning, drained.message());
+  EndWithoutLoad(*server, out);
   return {};
 }
 

@@ -70,6 +70,10 @@ class App::Core {
     leaving_ = true;
     server_->AnnounceShutdown();
   }
+  bool StopLoading(std::chrono::milliseconds timeout) {
+    stopping_ = true;
+    return versions_.StopWithin(timeout);
+  }
   net::HttpServer& server() { return *server_; }
   const net::HttpServer& server() const { return *server_; }
   const net::HttpServer* monitoring() const { return monitoring_.get(); }
@@ -145,6 +149,7 @@ std::optional<int> App::monitoring_port() const {
 }
 Result<int64_t> App::Readiness() const { return core_->Readiness(); }
 void App::AnnounceShutdown() { core_->AnnounceShutdown(); }
+bool App::StopLoading(std::chrono::milliseconds timeout) { return core_->StopLoading(timeout); }
 Status App::Drain(std::chrono::milliseconds timeout) { return core_->server().Drain(timeout); }
 
 }  // namespace tandem::app

@@ -53,6 +53,9 @@ class App {
   void AnnounceShutdown();
   // As net::HttpServer::Drain.
   Status Drain(std::chrono::milliseconds timeout);
+  // Ends the look for new versions. False where one is being loaded for longer than `timeout`:
+  // that cannot be interrupted, and the destructor would wait for it.
+  bool StopLoading(std::chrono::milliseconds timeout);
 
  private:
   class Core;

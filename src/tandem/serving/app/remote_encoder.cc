@@ -86,6 +86,7 @@ Outcome OutcomeOf(const Status& status) {
     case StatusCode::kFailedPrecondition:
       return Outcome::kOtherBundle;
     case StatusCode::kUnavailable:
+    case StatusCode::kCancelled:  // by the server, which ends
       return Outcome::kUnreachable;
     default:
       return Outcome::kFailed;

@@ -91,7 +91,10 @@ class ModelServer::Core {
     leaving_ = true;
     server_->AnnounceShutdown();
   }
-  net::GrpcServer& server() { return *server_; }
+  void Drain(std::chrono::milliseconds timeout) {
+    server_->Drain(timeout, [this] { return grpc_metrics_.has_calls(); });
+  }
+  bool StopLoading(std::chrono::milliseconds timeout) { return versions_.StopWithin(timeout); }
   const net::GrpcServer& server() const { return *server_; }
   const net::HttpServer* monitoring() const { return monitoring_.get(); }
 
@@ -134,7 +137,10 @@ Result<int64_t> ModelServer::Readiness() const { return core_->Readiness(); }
 void ModelServer::AnnounceShutdown() { core_->AnnounceShutdown(); }
 void ModelServer::Drain(std::chrono::milliseconds timeout) {
   core_->AnnounceShutdown();
-  core_->server().Drain(timeout);
+  core_->Drain(timeout);
+}
+bool ModelServer::StopLoading(std::chrono::milliseconds timeout) {
+  return core_->StopLoading(timeout);
 }
 
 }  // namespace tandem::model_server

@@ -49,6 +49,9 @@ class ModelServer {
   // Takes no new requests; returns when those in flight have finished, or were cancelled after
   // `timeout`.
   void Drain(std::chrono::milliseconds timeout);
+  // Ends the look for new versions. False where one is being loaded for longer than `timeout`:
+  // that cannot be interrupted, and the destructor would wait for it.
+  bool StopLoading(std::chrono::milliseconds timeout);
 
  private:
   class Core;

@@ -55,6 +55,8 @@ GrpcMetrics::Method& GrpcMetrics::AddMethod(const std::string& name) {
   return *methods_.back();
 }
 
+bool GrpcMetrics::has_calls() const { return families_->in_flight.Value() > 0; }
+
 GrpcCall::GrpcCall(GrpcMetrics::Method& method)
     : method_(method), begin_(std::chrono::steady_clock::now()) {
   method_.in_flight.Increment();

@@ -33,6 +33,7 @@ class GrpcMetrics {
 
   // By its full name, "tensorflow.serving.PredictionService/Predict"; lives as long as this.
   Method& AddMethod(const std::string& name);
+  bool has_calls() const;
 
  private:
   struct Families;

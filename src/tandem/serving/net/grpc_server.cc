@@ -1,17 +1,23 @@
 #include "tandem/serving/net/grpc_server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
+#include <future>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include "tandem/serving/net/listen.h"
 
 namespace tandem::net {
 namespace {
+
+// A client that lives answers the word that the server ends at once.
+constexpr std::chrono::seconds kLinger(1);
 
 int Milliseconds(std::chrono::milliseconds time) {
   return static_cast<int>(std::clamp<int64_t>(time.count(), 1, std::numeric_limits<int>::max()));
@@ -69,9 +75,18 @@ void GrpcServer::AnnounceShutdown() {
   for (const std::string& service : named_) health->SetServingStatus(service, false);
 }
 
-void GrpcServer::Drain(std::chrono::milliseconds timeout) {
+void GrpcServer::Drain(std::chrono::milliseconds timeout, const std::function<bool()>& has_calls) {
   AnnounceShutdown();
-  server_->Shutdown(std::chrono::system_clock::now() + timeout);
+  std::promise<void> ended;
+  std::thread shutdown([&] {
+    server_->Shutdown(std::chrono::system_clock::now() + timeout);
+    ended.set_value();
+  });
+  const std::future<void> end = ended.get_future();
+  while (end.wait_for(kLinger) == std::future_status::timeout) {
+    if (has_calls && !has_calls()) grpc_server_cancel_all_calls(server_->c_server());
+  }
+  shutdown.join();
 }
 
 }  // namespace tandem::net

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -51,8 +52,9 @@ class GrpcServer {
   // time that load balancers need to notice.
   void AnnounceShutdown() TANDEM_EXCLUDES(mutex_);
   // Takes no new requests; returns when those in flight have finished, or cancels them after
-  // `timeout`.
-  void Drain(std::chrono::milliseconds timeout);
+  // `timeout`. Connections whose clients do not hear that they should close are cut after a
+  // second without a call, as `has_calls` tells; where it is empty, not before `timeout`.
+  void Drain(std::chrono::milliseconds timeout, const std::function<bool()>& has_calls = {});
 
  private:
   GrpcServer(std::unique_ptr<grpc::Server> server, int port);

@@ -5,6 +5,9 @@
 #include <grpcpp/impl/codegen/client_unary_call.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
+#include <boost/asio.hpp>
 #include <csignal>
 
 #include "tandem/serving/net/listen.h"
@@ -55,6 +58,27 @@ TEST(GrpcServerTest, HealthFollowsWhatIsSetAndAnAnnouncedShutdown) {
   EXPECT_EQ(Check(server->port(), "a.B"), kNotServing) << "a version that comes too late";
   server->Drain(std::chrono::seconds(5));
   EXPECT_EQ(Check(server->port(), ""), "error 14");  // UNAVAILABLE
+}
+
+// A client that opened a connection and never looks at it again: it does not hear that the server
+// ends.
+TEST(GrpcServerTest, AConnectionThatNobodyReadsDoesNotHoldTheDrain) {
+  const auto server = GrpcServer::Start({.address = "127.0.0.1"}, {}).value();
+  boost::asio::io_context io;
+  boost::asio::ip::tcp::socket client(io);
+  client.connect(
+      {boost::asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(server->port())});
+  // HTTP/2's preface and empty SETTINGS: type 4, no flags, stream 0.
+  const std::string hello("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33);
+  boost::asio::write(client, boost::asio::buffer(hello));
+  std::array<char, 9> settings{};
+  boost::asio::read(client, boost::asio::buffer(settings));  // the server has it
+  std::atomic<int> asked = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  // A call is in flight for as long as this says so twice.
+  server->Drain(std::chrono::minutes(10), [&asked] { return ++asked <= 2; });
+  EXPECT_EQ(asked, 3);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::minutes(1));
 }
 
 TEST(GrpcServerTest, APortInUseIsAClearError) {

@@ -61,6 +61,7 @@ class Manager {
 
   // Polls now and then every `interval`, on a thread of its own. Once at most.
   void Start(std::chrono::milliseconds interval) {
+    SetPolling(true);
     thread_ = std::jthread([this, interval](const std::stop_token& stop) {
       std::mutex mutex;
       std::condition_variable_any wake;
@@ -70,12 +71,25 @@ class Manager {
         std::unique_lock<std::mutex> lock(mutex);
         wake.wait_for(lock, stop, interval, [] { return false; });
       }
+      SetPolling(false);
     });
   }
-  // Ends the polling; what is loaded serves on.
+  // Ends the polling; what is loaded serves on. Waits for a load that is under way.
   void Stop() {
     thread_.request_stop();
     if (thread_.joinable()) thread_.join();
+  }
+  // As Stop, but false where a load is under way for longer than `timeout`.
+  bool StopWithin(std::chrono::milliseconds timeout) TANDEM_EXCLUDES(mutex_) {
+    thread_.request_stop();
+    const auto until = std::chrono::steady_clock::now() + timeout;
+    MutexLock lock(mutex_);
+    while (polling_) {
+      const auto left = until - std::chrono::steady_clock::now();
+      if (left <= std::chrono::steady_clock::duration::zero()) return false;
+      polling_ended_.WaitFor(mutex_, left);
+    }
+    return true;
   }
 
   // The newest available version, or exactly this one. kUnavailable where none is available,
@@ -228,6 +242,12 @@ class Manager {
     source_error_ = trouble;
     return fresh;
   }
+  void SetPolling(bool polling) TANDEM_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    polling_ = polling;
+    polling_ended_.NotifyAll();
+  }
+
   void SetEntry(int64_t version, Entry entry) TANDEM_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     entries_[version] = std::move(entry);
@@ -256,6 +276,8 @@ class Manager {
   mutable Mutex mutex_;  // held for look-ups and swaps of pointers only
   std::map<int64_t, Entry, std::greater<>> entries_ TANDEM_GUARDED_BY(mutex_);
   Status source_error_ TANDEM_GUARDED_BY(mutex_);
+  bool polling_ TANDEM_GUARDED_BY(mutex_) = false;  // the own thread runs
+  CondVar polling_ended_;
   std::shared_ptr<const Snapshot> published_ TANDEM_GUARDED_BY(mutex_) =
       std::make_shared<Snapshot>();
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <optional>
 
@@ -220,6 +221,28 @@ TEST_F(ManagerTest, TheOwnThreadFindsNewVersionsAndStops) {
   while (manager_->Get()->version() != 2) std::this_thread::yield();
   manager_->Stop();
   EXPECT_EQ(TextOf(), "two");
+}
+
+TEST_F(ManagerTest, AStopDoesNotHaveToWaitForALoad) {
+  Put(1, "one");
+  std::promise<void> release;
+  std::promise<void> loading;
+  {
+    Manager<Model> manager(
+        Policy{}, std::make_unique<DirectorySource>(env_, "/m"),
+        std::make_unique<FunctionLoader<Model>>([&](const std::string&, int64_t) {
+          loading.set_value();
+          release.get_future().wait();
+          return Result<std::shared_ptr<const Model>>(std::make_shared<Model>("one", alive_));
+        }),
+        nullptr);
+    EXPECT_TRUE(manager.StopWithin(std::chrono::milliseconds(0))) << "not started";
+    manager.Start(std::chrono::hours(1));
+    loading.get_future().wait();
+    EXPECT_FALSE(manager.StopWithin(std::chrono::milliseconds(1)));
+    release.set_value();
+    EXPECT_TRUE(manager.StopWithin(std::chrono::minutes(1)));
+  }
 }
 
 TEST_F(ManagerTest, ReadersDuringSwapsAlwaysSeeAWholeVersionThatNeverGoesBack) {
