@@ -19,6 +19,13 @@ if ((EUID != 0)); then
   exit 1
 fi
 
+# shellcheck disable=SC2317 # a trap calls it
+remove_storage() {
+  # What an interrupted build left mounted in it.
+  cut -d ' ' -f 2 /proc/mounts | { grep -F "$other/" || true; } | xargs -r umount
+  rm -rf "$other"
+}
+
 images=(user-model recommender-app tandem)
 out=$PWD/build/images
 mkdir -p "$out/layout"
@@ -39,7 +46,7 @@ done
 if $twice; then
   # Packages, objects and model anew; only the base is the same.
   other=$(mktemp -d "$out/storage.XXXXXX")
-  trap 'rm -rf "$other"' EXIT
+  trap remove_storage EXIT
   mkdir "$out/again" "$other/tmp"
   tests/images/base_image.sh --copy-to "$other"
   for image in "${images[@]}"; do
