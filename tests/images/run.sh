@@ -22,7 +22,7 @@ fi
 # shellcheck disable=SC2317 # a trap calls it
 remove_storage() {
   # What an interrupted build left mounted in it.
-  cut -d ' ' -f 2 /proc/mounts | { grep -F "$other/" || true; } | xargs -r umount
+  cut -d ' ' -f 2 /proc/mounts | { grep -F "$other/" || true; } | sort -r | xargs -r umount
   rm -rf "$other"
 }
 
