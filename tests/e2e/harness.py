@@ -60,11 +60,11 @@ def edit_byte(path, at):
 class Server:
     """A server of the program on a free port, killed at the end at the latest; with `ready`, one that has a version to serve."""
 
-    def __init__(self, *arguments, port=0, ready=True):
+    def __init__(self, *arguments, port=0, ready=True, environment=None):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [TANDEM, *map(str, arguments), "--address", "127.0.0.1", "--port", str(port)],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
+            stdout=subprocess.PIPE, stderr=self.log, text=True, env={**os.environ, **(environment or {})})
         try:
             self.port, self.metrics_port = self.announced(self.process.stdout.readline())
             if ready:

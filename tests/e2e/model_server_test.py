@@ -14,7 +14,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from bundle_file import read_safetensors
-from harness import MODEL, PATIENCE, Load, TestCase, bundle_path, model_server, paused, wait_until
+from harness import MODEL, PATIENCE, Load, TestCase, app, bundle_path, model_server, paused, wait_until
 
 SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
 INPUT, OUTPUT = "string_lookup_1_input", "embedding_1"
@@ -120,6 +120,13 @@ class ModelServerTest(TestCase):
         described = descriptor_pb2.FileDescriptorProto.FromString(
             file.file_descriptor_response.file_descriptor_proto[0])
         self.assertIn("Predict", [method.name for method in described.service[0].method])
+
+    # gRPC takes the number of its threads from a function of its library, which the program replaces.
+    def test_grpc_counts_the_processors_of_the_container(self):
+        for serve, arguments in ((model_server, ()), (app, ("--model-server", "127.0.0.1:1"))):
+            with self.subTest(serve.__name__), \
+                    serve(bundle_path(1).parent, *arguments, environment={"LD_DEBUG": "bindings"}) as server:
+                self.assertRegex(server.logged(), r"libgrpc\.so\S* \[0\] to \S*tandem \[0\]: \S+ symbol `gpr_cpu_num_cores'")
 
     def test_sigterm_flips_health_while_requests_are_still_answered(self):
         server = self.serve(1, arguments=["--shutdown-delay", 1])

@@ -16,6 +16,7 @@
 #include "tandem/serving/app/model_replicas.h"
 #include "tandem/serving/app/overdue_queue.h"
 #include "tandem/serving/net/code_counters.h"
+#include "tandem/serving/net/grpc_process.h"
 
 namespace tandem::app {
 namespace {
@@ -322,6 +323,7 @@ void RemoteEncoder::Core::Record(const Status& status) {
 
 Result<std::unique_ptr<RemoteEncoder>> RemoteEncoder::Create(const RemoteEncoderOptions& options,
                                                              prometheus::Registry& registry) {
+  net::SetUpGrpcProcess();
   Resolver resolve = options.resolve;
   if (!resolve) {
     TANDEM_ASSIGN_OR_RETURN(resolve, SystemResolver(options.target));

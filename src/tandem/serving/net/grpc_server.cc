@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "tandem/serving/net/grpc_process.h"
 #include "tandem/serving/net/listen.h"
 
 namespace tandem::net {
@@ -28,6 +29,7 @@ int Milliseconds(std::chrono::milliseconds time) {
 Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOptions& options,
                                                       const std::vector<grpc::Service*>& services) {
   TANDEM_RETURN_IF_ERROR(CheckCanListen(options.address, options.port));
+  SetUpGrpcProcess();
   grpc::EnableDefaultHealthCheckService(true);
   if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
