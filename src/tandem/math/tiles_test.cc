@@ -65,7 +65,7 @@ TEST(Tiles, RowsAtLeastAreThoseWhoseSumReachesTheThresholdOfTheirTile) {
       const std::vector<uint8_t> tiles = RandomTiles(rng, 4, groups);
       const std::vector<int32_t> sums = SumsOf(query, tiles, which);
       // The sum of a row itself, and what is just beyond it.
-      for (const size_t row : {0, 13, 40, 63}) {
+      for (const size_t row : {0U, 13U, 40U, 63U}) {
         for (const int32_t beyond : {0, 1}) {
           const std::vector<int32_t> thresholds = {sums[row] + beyond, sums[64 + row] + beyond,
                                                    sums[128 + row] + beyond};
