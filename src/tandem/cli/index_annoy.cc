@@ -2,7 +2,7 @@
 
 #include "tandem/base/parallel.h"
 #include "tandem/cli/index_engine.h"
-#include "tandem/cli/index_input.h"
+#include "tandem/cli/index_items.h"
 #include "tandem/cli/index_verbs.h"
 #include "tandem/index/annoy/annoy_file.h"
 #include "tandem/index/annoy/annoy_writer.h"
@@ -55,28 +55,66 @@ Result<index::IdMap> IdsOf(const annoy::Items& items) {
   return index::IdMap::Build(std::vector<std::string_view>(text.begin(), text.end()));
 }
 
+// What an .ann file is made of.
+struct Exported {
+  index::IndexItems items;
+  index::Metric metric = index::Metric::kDot;
+};
+
+Result<Exported> ReadExported(const Env& env, const std::string& path) {
+  if (IsBundle(env, path)) {
+    ItemSource source;
+    source.vectors.path = path;
+    TANDEM_ASSIGN_OR_RETURN(index::IndexItems items, ReadItems(env, source));
+    return Exported{std::move(items)};
+  }
+  TANDEM_ASSIGN_OR_RETURN(const index::IndexFile index, index::OpenIndexFile(env, path));
+  TANDEM_ASSIGN_OR_RETURN(index::IndexItems items, index::CopyItems(index));
+  return Exported{std::move(items), index.metric};
+}
+
+Result<std::string> IdLines(const index::IdMap& ids) {
+  std::string lines;
+  for (int32_t row = 0; row < ids.size(); ++row) {
+    TANDEM_ASSIGN_OR_RETURN(const std::string id, ids.Id(row));
+    if (id.find('\n') != std::string::npos) {
+      return InvalidArgumentError("the id of row ", row, " holds the end of a line, --ids-out ",
+                                  "cannot write it");
+    }
+    lines += id + '\n';
+  }
+  return lines;
+}
+
 }  // namespace
 
 Status IndexExportAnnoy(Env& env, const IndexExportAnnoyOptions& options, std::ostream& out) {
   TANDEM_RETURN_IF_ERROR(CheckDestination(env, options.out));
-  TANDEM_ASSIGN_OR_RETURN(const index::IndexFile index, index::OpenIndexFile(env, options.index));
-  const auto d = static_cast<size_t>(index.index->dimension());
-  std::vector<float> rows(static_cast<size_t>(index.index->size()) * d);
-  for (int32_t row = 0; row < index.index->size(); ++row) {
-    index.index->CopyVector(row, std::span(rows).subspan(static_cast<size_t>(row) * d, d));
+  if (!options.ids_out.empty()) {
+    TANDEM_RETURN_IF_ERROR(CheckDestination(env, options.ids_out));
   }
+  TANDEM_ASSIGN_OR_RETURN(const Exported exported, ReadExported(env, options.index));
+  const index::IndexItems& items = exported.items;
   annoy::BuildOptions build;
-  build.metric = AnnoyMetricOf(index.metric);
+  build.metric = AnnoyMetricOf(exported.metric);
   build.trees = options.trees;
   build.seed = options.seed;
   Workers workers(Threads(options.threads));
   const auto bytes =
-      annoy::BuildAnnoyFile(rows, index.index->dimension(), /*ids=*/{}, build, &workers);
+      annoy::BuildAnnoyFile(items.vectors, items.dimension, /*ids=*/{}, build, &workers);
   if (!bytes.ok()) return bytes.status().WithContext(options.index);
+  if (!options.ids_out.empty()) {
+    TANDEM_ASSIGN_OR_RETURN(const std::string lines, IdLines(items.ids));
+    TANDEM_RETURN_IF_ERROR(WriteFileAtomically(env, options.ids_out, lines));
+  }
   TANDEM_RETURN_IF_ERROR(WriteFileAtomically(env, options.out, *bytes));
-  out << options.out << ": " << annoy::AnnoyMetricName(build.metric) << " of dimension " << d
-      << ", " << index.index->size() << " items, " << options.trees << " trees";
-  if (!index.ids.is_identity()) out << "; its ids are row numbers";
+  out << options.out << ": " << annoy::AnnoyMetricName(build.metric) << " of dimension "
+      << items.dimension << ", " << items.ids.size() << " items, " << options.trees << " trees";
+  if (!items.ids.is_identity()) {
+    out << "; its ids are row numbers, "
+        << (options.ids_out.empty() ? "--ids-out writes what they stand for"
+                                    : "lines of " + options.ids_out);
+  }
   out << '\n';
   return {};
 }
@@ -92,11 +130,10 @@ Status IndexImportAnnoy(Env& env, const IndexImportAnnoyOptions& options, std::o
   TANDEM_ASSIGN_OR_RETURN(const auto file, annoy::AnnoyFile::Open(env, options.annoy, known));
   TANDEM_ASSIGN_OR_RETURN(const index::Metric metric,
                           MetricOf(file->layout().metric, options.annoy));
-  annoy::Items items = file->CopyItems();
+  const annoy::Items items = file->CopyItems();
   const auto n = static_cast<int64_t>(items.ids.size());
   TANDEM_ASSIGN_OR_RETURN(const index::IdMap ids, IdsOf(items));
-  const auto engine =
-      BuildEngine(env, options.engine, metric, {n, items.dimension, std::move(items.rows)});
+  const auto engine = BuildEngine(env, options.engine, metric, items.rows, items.dimension);
   if (!engine.ok()) return engine.status().WithContext(options.annoy);
   TANDEM_RETURN_IF_ERROR(
       index::WriteIndexFile(env, options.out, *engine, ids, index::AttributeTable(n)));

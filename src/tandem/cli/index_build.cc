@@ -1,39 +1,68 @@
+#include <vector>
+
 #include "tandem/cli/index_engine.h"
-#include "tandem/cli/index_input.h"
+#include "tandem/cli/index_items.h"
 #include "tandem/cli/index_verbs.h"
-#include "tandem/index/attribute_text.h"
 
 namespace tandem::cli {
 namespace {
 
-// Row numbers as ids where there is no file of them.
-Result<index::IdMap> ReadIds(const Env& env, const std::string& path, int64_t n) {
-  if (path.empty()) return index::IdMap::Identity(n);
-  TANDEM_ASSIGN_OR_RETURN(const std::string text, env.ReadFile(path));
-  const std::vector<std::string_view> lines = Lines(text);
-  if (static_cast<int64_t>(lines.size()) != n) {
-    return InvalidArgumentError(path, ": expected a line for each of ", n, " vectors, got ",
-                                lines.size());
-  }
-  for (size_t i = 0; i < lines.size(); ++i) {
-    if (lines[i].empty()) return InvalidArgumentError(path, ":", i + 1, ": the id is empty");
-  }
-  auto ids = index::IdMap::Build(lines);
-  if (!ids.ok()) return ids.status().WithContext(path);
-  return ids;
+// Builds the engine, writes the file, and says what is in it.
+Status WriteIndex(Env& env, const std::string& path, const IndexEngineOptions& options,
+                  index::Metric metric, const index::IndexItems& items, std::ostream& out) {
+  TANDEM_ASSIGN_OR_RETURN(const index::EngineChoice engine,
+                          BuildEngine(env, options, metric, items.vectors, items.dimension));
+  TANDEM_RETURN_IF_ERROR(index::WriteIndexFile(env, path, engine, items.ids, items.attributes));
+  TANDEM_ASSIGN_OR_RETURN(const FileInfo info, env.Stat(path));
+  out << path << ": " << items.ids.size() << " vectors of dimension " << items.dimension << ", "
+      << index::MetricName(metric) << ", " << info.bytes << " bytes\n";
+  PrintEngine(engine, out);
+  return {};
 }
 
-Result<index::AttributeTable> ReadTable(const Env& env, const std::string& path,
-                                        const index::IdMap& ids) {
-  if (path.empty()) return index::AttributeTable(ids.size());
+// The engine that an index has, to be built again.
+IndexEngineOptions SameEngine(const index::IndexFile& index, const IndexRebuildOptions& rebuild) {
+  IndexEngineOptions options;
+  options.engine = index.engine;
+  if (index.ivf != nullptr) options.target_recall = index.ivf->target_recall();
+  if (index.exact != nullptr && index.exact->row_format() == index::RowFormat::kInt8) {
+    options.rows = "int8";
+  }
+  options.sample_queries = rebuild.sample_queries;
+  options.threads = rebuild.threads;
+  return options;
+}
+
+// Calls change(items) between reading an index and writing it, here or elsewhere.
+template <typename Change>
+Status ChangeIndex(Env& env, const std::string& path, const IndexRebuildOptions& rebuild,
+                   std::ostream& out, const Change& change) {
+  const std::string& to = rebuild.out.empty() ? path : rebuild.out;
+  TANDEM_RETURN_IF_ERROR(CheckDestination(env, to));
+  TANDEM_ASSIGN_OR_RETURN(const index::IndexFile index, index::OpenIndexFile(env, path));
+  const IndexEngineOptions engine = SameEngine(index, rebuild);
+  TANDEM_RETURN_IF_ERROR(CheckEngine(engine));
+  TANDEM_ASSIGN_OR_RETURN(index::IndexItems items, index::CopyItems(index));
+  TANDEM_RETURN_IF_ERROR(change(index, items));
+  TANDEM_RETURN_IF_ERROR(WriteIndex(env, to, engine, index.metric, items, out));
+  if (index.ids.is_identity() && !items.ids.is_identity()) {
+    out << "ids are no longer row numbers: an .npy of answers has row numbers, lines have ids\n";
+  }
+  return {};
+}
+
+// The rows of the ids of a file, a line each.
+Result<std::vector<int32_t>> ReadRows(const Env& env, const std::string& path,
+                                      const index::IndexFile& index) {
   TANDEM_ASSIGN_OR_RETURN(const std::string text, env.ReadFile(path));
-  index::AttributeTextOptions options;
-  const bool is_csv = path.size() >= 4 && path.substr(path.size() - 4) == ".csv";
-  options.delimiter = is_csv ? ',' : '\t';
-  options.row_of = [&ids](std::string_view id) { return ids.Find(id); };
-  auto table = index::ReadAttributes(text, ids.size(), options);
-  if (!table.ok()) return table.status().WithContext(path);
-  return table;
+  std::vector<int32_t> rows;
+  for (const std::string_view id : Lines(text)) {
+    rows.push_back(index.ids.Find(id));
+    if (rows.back() >= 0) continue;
+    return NotFoundError(path, ":", rows.size(), ": no item '", id.substr(0, 64), "' in ",
+                         index.file->path());
+  }
+  return rows;
 }
 
 }  // namespace
@@ -42,18 +71,42 @@ Status IndexBuild(Env& env, const IndexBuildOptions& options, std::ostream& out)
   TANDEM_ASSIGN_OR_RETURN(const index::Metric metric, index::ParseMetric(options.metric));
   TANDEM_RETURN_IF_ERROR(CheckEngine(options.engine));
   TANDEM_RETURN_IF_ERROR(CheckDestination(env, options.out));
-  TANDEM_ASSIGN_OR_RETURN(const Vectors vectors,
-                          ReadVectors(env, {options.vectors, options.dimension, options.tensor}));
-  TANDEM_ASSIGN_OR_RETURN(const index::IdMap ids, ReadIds(env, options.ids, vectors.n));
-  TANDEM_ASSIGN_OR_RETURN(const index::AttributeTable attributes,
-                          ReadTable(env, options.attributes, ids));
-  TANDEM_ASSIGN_OR_RETURN(const index::EngineChoice engine,
-                          BuildEngine(env, options.engine, metric, vectors));
-  TANDEM_RETURN_IF_ERROR(index::WriteIndexFile(env, options.out, engine, ids, attributes));
-  TANDEM_ASSIGN_OR_RETURN(const FileInfo info, env.Stat(options.out));
-  out << options.out << ": " << vectors.n << " vectors of dimension " << vectors.d << ", "
-      << options.metric << ", " << info.bytes << " bytes\n";
-  PrintEngine(engine, out);
+  ItemSource source;
+  source.vectors = {options.vectors, options.dimension, options.tensor};
+  source.ids = options.ids;
+  source.attributes = options.attributes;
+  TANDEM_ASSIGN_OR_RETURN(const index::IndexItems items, ReadItems(env, source));
+  return WriteIndex(env, options.out, options.engine, metric, items, out);
+}
+
+Status IndexAdd(Env& env, const IndexAddOptions& options, std::ostream& out) {
+  ItemSource source;
+  source.vectors = {options.vectors, 0, options.tensor};
+  source.ids = options.ids;
+  source.attributes = options.attributes;
+  index::UpsertCounts counts;
+  const auto add = [&](const index::IndexFile& index, index::IndexItems& items) -> Status {
+    TANDEM_ASSIGN_OR_RETURN(const index::IndexItems more, ReadItemsFor(env, source, index));
+    const auto upserted = index::UpsertItems(more, items);
+    if (!upserted.ok()) return upserted.status().WithContext(options.vectors);
+    counts = *upserted;
+    return {};
+  };
+  TANDEM_RETURN_IF_ERROR(ChangeIndex(env, options.index, options.rebuild, out, add));
+  out << counts.added << " added, " << counts.replaced << " replaced\n";
+  return {};
+}
+
+Status IndexRemove(Env& env, const IndexRemoveOptions& options, std::ostream& out) {
+  int64_t removed = 0;
+  const auto remove = [&](const index::IndexFile& index, index::IndexItems& items) -> Status {
+    TANDEM_ASSIGN_OR_RETURN(const auto rows, ReadRows(env, options.ids, index));
+    TANDEM_RETURN_IF_ERROR(index::RemoveItems(rows, items));
+    removed = index.ids.size() - items.ids.size();
+    return {};
+  };
+  TANDEM_RETURN_IF_ERROR(ChangeIndex(env, options.index, options.rebuild, out, remove));
+  out << removed << " removed\n";
   return {};
 }
 

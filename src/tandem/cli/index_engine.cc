@@ -4,6 +4,7 @@
 
 #include "tandem/base/parallel.h"
 #include "tandem/cli/cpu_time.h"
+#include "tandem/cli/index_input.h"
 
 namespace tandem::cli {
 namespace {
@@ -44,20 +45,21 @@ Status CheckEngine(const IndexEngineOptions& options) {
 }
 
 Result<index::EngineChoice> BuildEngine(const Env& env, const IndexEngineOptions& options,
-                                        index::Metric metric, const Vectors& vectors) {
+                                        index::Metric metric, std::span<const float> vectors,
+                                        int64_t d) {
   TANDEM_RETURN_IF_ERROR(CheckEngine(options));
+  const int64_t n = static_cast<int64_t>(vectors.size()) / d;
   index::ExactOptions exact;
   exact.metric = metric;
   TANDEM_ASSIGN_OR_RETURN(exact.rows, ParseRows(options.rows));
   index::EngineChoice choice;
   if (options.engine == "exact") {
-    TANDEM_ASSIGN_OR_RETURN(choice.exact,
-                            index::ExactIndex::Create(vectors.values, vectors.n, vectors.d, exact));
+    TANDEM_ASSIGN_OR_RETURN(choice.exact, index::ExactIndex::Create(vectors, n, d, exact));
     return choice;
   }
   Vectors sample;
   if (!options.sample_queries.empty()) {
-    TANDEM_ASSIGN_OR_RETURN(sample, ReadVectors(env, {options.sample_queries, vectors.d, ""}));
+    TANDEM_ASSIGN_OR_RETURN(sample, ReadVectors(env, {options.sample_queries, d, ""}));
   }
   index::IvfOptions ivf;
   ivf.metric = metric;
@@ -66,11 +68,9 @@ Result<index::EngineChoice> BuildEngine(const Env& env, const IndexEngineOptions
   const int threads = options.threads.value_or(0);
   ivf.threads = threads > 0 ? static_cast<size_t>(threads) : AvailableProcessors();
   if (options.engine == "auto") {
-    return index::BuildCheaperEngine(vectors.values, vectors.n, vectors.d, exact, ivf,
-                                     ThreadCpuSeconds);
+    return index::BuildCheaperEngine(vectors, n, d, exact, ivf, ThreadCpuSeconds);
   }
-  TANDEM_ASSIGN_OR_RETURN(choice.ivf,
-                          index::IvfIndex::Create(vectors.values, vectors.n, vectors.d, ivf));
+  TANDEM_ASSIGN_OR_RETURN(choice.ivf, index::IvfIndex::Create(vectors, n, d, ivf));
   return choice;
 }
 

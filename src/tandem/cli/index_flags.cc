@@ -12,7 +12,9 @@ namespace {
 
 constexpr int64_t kMaxK = 1'000'000;
 constexpr int64_t kMaxThreads = 1024;
-constexpr char kVectors[] = ".npy, .safetensors, or raw float32 with --dimension";
+constexpr char kVectors[] =
+    ".npy, .safetensors, raw float32 with --dimension, or a BUNDLE: its items with their ids, "
+    "categories and popularity";
 
 void AddTensor(CLI::App* app, std::string& tensor) {
   app->add_option("--tensor", tensor, "The array of a .safetensors file, where several would do");
@@ -77,6 +79,14 @@ void AddEngine(CLI::App* app, IndexEngineOptions& engine) {
       ->check(WholeNumber(0, kMaxThreads));
 }
 
+void AddRebuild(CLI::App* app, IndexRebuildOptions& rebuild) {
+  app->add_option("--out", rebuild.out, "The changed index; without it, in place of the old one");
+  app->add_option("--sample-queries", rebuild.sample_queries,
+                  "For an index of ivf, as in build; without it, the vectors");
+  app->add_option("--threads", rebuild.threads, "For an index of ivf, as in build")
+      ->check(WholeNumber(0, kMaxThreads));
+}
+
 void AddQueries(CLI::App* app, std::string& queries, std::string& tensor) {
   app->add_option("--queries", queries, ".npy, .safetensors, or raw float32")->required();
   AddTensor(app, tensor);
@@ -84,116 +94,160 @@ void AddQueries(CLI::App* app, std::string& queries, std::string& tensor) {
 
 }  // namespace
 
-struct IndexFlags::Options {
-  IndexBuildOptions build;
-  IndexSearchOptions search;
-  IndexInfoOptions info;
-  IndexBenchOptions bench;
-  IndexItemOptions get;
-  IndexItemOptions neighbors;
-  IndexExportAnnoyOptions export_annoy;
-  IndexImportAnnoyOptions import_annoy;
-  IndexRepairAnnoyOptions repair_annoy;
+using Chosen = std::function<void(std::function<Status()>)>;
+
+class IndexFlags::Verbs {
+ public:
+  Verbs(CLI::App& program, Env& env, std::ostream& out, Chosen chosen)
+      : env_(env),
+        out_(out),
+        chosen_(std::move(chosen)),
+        index_(program.add_subcommand(
+            "index", "Vectors and the search for the nearest of them, as a tool of its own")) {
+    index_->require_subcommand(1);
+    AddBuilding();
+    AddSearching();
+    AddAnnoy();
+  }
+
+ private:
+  CLI::App* Add(const char* name, const char* about, std::function<Status()> verb) {
+    CLI::App* app = index_->add_subcommand(name, about);
+    app->callback([this, verb = std::move(verb)] { chosen_(verb); });
+    return app;
+  }
+  void AddBuilding();
+  void AddSearching();
+  void AddAnnoy();
+
+  Env& env_;
+  std::ostream& out_;
+  Chosen chosen_;
+  CLI::App* index_;
+  IndexBuildOptions build_;
+  IndexAddOptions add_;
+  IndexRemoveOptions remove_;
+  IndexSearchOptions search_;
+  IndexInfoOptions info_;
+  IndexBenchOptions bench_;
+  IndexItemOptions get_;
+  IndexItemOptions neighbors_;
+  IndexExportAnnoyOptions export_annoy_;
+  IndexImportAnnoyOptions import_annoy_;
+  IndexRepairAnnoyOptions repair_annoy_;
 };
 
+IndexFlags::IndexFlags(CLI::App& program, Env& env, std::ostream& out, Chosen chosen)
+    : verbs_(std::make_unique<Verbs>(program, env, out, std::move(chosen))) {}
 IndexFlags::~IndexFlags() = default;
 
-IndexFlags::IndexFlags(CLI::App& program, Env& env, std::ostream& out,
-                       std::function<void(std::function<Status()>)> chosen)
-    : options_(std::make_unique<Options>()) {
-  CLI::App* index = program.add_subcommand(
-      "index", "Vectors and the search for the nearest of them, as a tool of its own");
-  index->require_subcommand(1);
-  Options& o = *options_;
-  const auto add = [&](const char* name, const char* about, std::function<Status()> verb) {
-    CLI::App* app = index->add_subcommand(name, about);
-    app->callback([chosen, verb = std::move(verb)] { chosen(verb); });
-    return app;
-  };
-
+void IndexFlags::Verbs::AddBuilding() {
   CLI::App* build =
-      add("build", "Build an index of vectors; it replaces the file at --out when all is written",
-          [&env, &out, &o] { return IndexBuild(env, o.build, out); });
-  build->add_option("vectors", o.build.vectors, kVectors)->required();
-  build->add_option("--out", o.build.out, "The index")->required();
-  AddDimension(build, o.build.dimension);
-  AddTensor(build, o.build.tensor);
-  build->add_option("--metric", o.build.metric, "dot, cosine or l2")->capture_default_str();
-  AddEngine(build, o.build.engine);
-  build->add_option("--ids", o.build.ids,
+      Add("build", "Build an index of vectors; it replaces the file at --out when all is written",
+          [this] { return IndexBuild(env_, build_, out_); });
+  build->add_option("vectors", build_.vectors, kVectors)->required();
+  build->add_option("--out", build_.out, "The index")->required();
+  AddDimension(build, build_.dimension);
+  AddTensor(build, build_.tensor);
+  build->add_option("--metric", build_.metric, "dot, cosine or l2")->capture_default_str();
+  AddEngine(build, build_.engine);
+  build->add_option("--ids", build_.ids,
                     "A line for each vector; without it, row numbers are the ids");
-  build->add_option("--attributes", o.build.attributes,
+  build->add_option("--attributes", build_.attributes,
                     "A table for filters, tab-separated (.csv: by commas): a header, then a line "
                     "for each vector, or for each id in a first column 'id'");
 
-  CLI::App* search = add("search", "Find the nearest items of each query",
-                         [&env, &out, &o] { return IndexSearch(env, o.search, out); });
-  search->add_option("index", o.search.index, "The index")->required();
-  AddQueries(search, o.search.queries, o.search.tensor);
-  AddK(search, o.search.k);
-  AddRestriction(search, o.search.restriction);
-  search->add_option("--out", o.search.out,
+  CLI::App* more = Add("add", "Add vectors to an index, or replace those of ids that it has",
+                       [this] { return IndexAdd(env_, add_, out_); });
+  more->add_option("index", add_.index, "The index")->required();
+  more->add_option("vectors", add_.vectors, ".npy, .safetensors, raw float32, or a BUNDLE")
+      ->required();
+  AddTensor(more, add_.tensor);
+  more->add_option("--ids", add_.ids,
+                   "A line for each vector; without it, the row numbers that follow");
+  more->add_option("--attributes", add_.attributes,
+                   "As in build, with any of the columns that the index has");
+  AddRebuild(more, add_.rebuild);
+
+  CLI::App* remove = Add("remove", "Remove items from an index",
+                         [this] { return IndexRemove(env_, remove_, out_); });
+  remove->add_option("index", remove_.index, "The index")->required();
+  remove->add_option("--ids", remove_.ids, "A line for each item to remove")->required();
+  AddRebuild(remove, remove_.rebuild);
+}
+
+void IndexFlags::Verbs::AddSearching() {
+  CLI::App* search = Add("search", "Find the nearest items of each query",
+                         [this] { return IndexSearch(env_, search_, out_); });
+  search->add_option("index", search_.index, "The index")->required();
+  AddQueries(search, search_.queries, search_.tensor);
+  AddK(search, search_.k);
+  AddRestriction(search, search_.restriction);
+  search->add_option("--out", search_.out,
                      "A .npy of int64 row numbers [q, k], -1 where there is none; any other name, "
                      "and the terminal without --out: a line of ids for each query");
-  search->add_option("--scores", o.search.scores, "A .npy of float32 [q, k] for the scores");
-  AddThreads(search, o.search.threads);
+  search->add_option("--scores", search_.scores, "A .npy of float32 [q, k] for the scores");
+  AddThreads(search, search_.threads);
 
   CLI::App* info =
-      add("info", "What an index holds", [&env, &out, &o] { return IndexInfo(env, o.info, out); });
-  info->add_option("index", o.info.index, "The index")->required();
-  info->add_flag("--verify", o.info.verify, "Read all of it and compare the checksums");
-  info->add_flag("--json", o.info.json, "As one JSON object");
+      Add("info", "What an index holds", [this] { return IndexInfo(env_, info_, out_); });
+  info->add_option("index", info_.index, "The index")->required();
+  info->add_flag("--verify", info_.verify, "Read all of it and compare the checksums");
+  info->add_flag("--json", info_.json, "As one JSON object");
 
   CLI::App* bench =
-      add("bench", "Time of a query on one thread, and recall against a scan in double",
-          [&env, &out, &o] { return IndexBench(env, o.bench, out); });
-  bench->add_option("index", o.bench.index, "The index")->required();
-  AddQueries(bench, o.bench.queries, o.bench.tensor);
-  AddK(bench, o.bench.k);
-  AddRestriction(bench, o.bench.restriction);
-  bench->add_option("--seconds", o.bench.seconds, "CPU time for passes over the queries, at least")
+      Add("bench", "Time of a query on one thread, and recall against a scan in double",
+          [this] { return IndexBench(env_, bench_, out_); });
+  bench->add_option("index", bench_.index, "The index")->required();
+  AddQueries(bench, bench_.queries, bench_.tensor);
+  AddK(bench, bench_.k);
+  AddRestriction(bench, bench_.restriction);
+  bench->add_option("--seconds", bench_.seconds, "CPU time for passes over the queries, at least")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
-  bench->add_flag("--json", o.bench.json, "As one JSON object");
+  bench->add_flag("--json", bench_.json, "As one JSON object");
 
   CLI::App* get =
-      add("get", "The vector of an item", [&env, &out, &o] { return IndexGet(env, o.get, out); });
-  get->add_option("index", o.get.index, "The index")->required();
-  get->add_option("--id", o.get.id, "The item")->required();
+      Add("get", "The vector of an item", [this] { return IndexGet(env_, get_, out_); });
+  get->add_option("index", get_.index, "The index")->required();
+  get->add_option("--id", get_.id, "The item")->required();
 
-  CLI::App* neighbors = add("neighbors", "The items nearest to an item",
-                            [&env, &out, &o] { return IndexNeighbors(env, o.neighbors, out); });
-  neighbors->add_option("index", o.neighbors.index, "The index")->required();
-  neighbors->add_option("--id", o.neighbors.id, "The item")->required();
-  AddK(neighbors, o.neighbors.k);
-  AddFilter(neighbors, o.neighbors.filter);
+  CLI::App* neighbors = Add("neighbors", "The items nearest to an item",
+                            [this] { return IndexNeighbors(env_, neighbors_, out_); });
+  neighbors->add_option("index", neighbors_.index, "The index")->required();
+  neighbors->add_option("--id", neighbors_.id, "The item")->required();
+  AddK(neighbors, neighbors_.k);
+  AddFilter(neighbors, neighbors_.filter);
+}
 
-  CLI::App* to_annoy = add("export-annoy", "Write an .ann file that Annoy's released package reads",
-                           [&env, &out, &o] { return IndexExportAnnoy(env, o.export_annoy, out); });
-  to_annoy->add_option("index", o.export_annoy.index, "The index")->required();
-  to_annoy->add_option("--out", o.export_annoy.out, "The .ann file")->required();
-  to_annoy->add_option("--trees", o.export_annoy.trees, "More trees find more and take more bytes")
+void IndexFlags::Verbs::AddAnnoy() {
+  CLI::App* to_annoy = Add("export-annoy", "Write an .ann file that Annoy's released package reads",
+                           [this] { return IndexExportAnnoy(env_, export_annoy_, out_); });
+  to_annoy->add_option("index", export_annoy_.index, "The index, or a BUNDLE")->required();
+  to_annoy->add_option("--out", export_annoy_.out, "The .ann file")->required();
+  to_annoy->add_option("--ids-out", export_annoy_.ids_out,
+                       "A file for what Annoy's numbers stand for: a line of the id for each");
+  to_annoy->add_option("--trees", export_annoy_.trees, "More trees find more and take more bytes")
       ->check(WholeNumber(1, 10'000))
       ->capture_default_str();
-  AddSeedAndThreads(to_annoy, o.export_annoy.seed, o.export_annoy.threads);
+  AddSeedAndThreads(to_annoy, export_annoy_.seed, export_annoy_.threads);
 
-  CLI::App* from_annoy =
-      add("import-annoy", "Build an index of the items of an .ann file",
-          [&env, &out, &o] { return IndexImportAnnoy(env, o.import_annoy, out); });
-  from_annoy->add_option("annoy", o.import_annoy.annoy, "The .ann file")->required();
-  from_annoy->add_option("--out", o.import_annoy.out, "The index")->required();
-  AddDimension(from_annoy, o.import_annoy.dimension);
-  from_annoy->add_option("--metric", o.import_annoy.metric,
+  CLI::App* from_annoy = Add("import-annoy", "Build an index of the items of an .ann file",
+                             [this] { return IndexImportAnnoy(env_, import_annoy_, out_); });
+  from_annoy->add_option("annoy", import_annoy_.annoy, "The .ann file")->required();
+  from_annoy->add_option("--out", import_annoy_.out, "The index")->required();
+  AddDimension(from_annoy, import_annoy_.dimension);
+  from_annoy->add_option("--metric", import_annoy_.metric,
                          "Annoy's name of it, where more than one fits the file");
-  AddEngine(from_annoy, o.import_annoy.engine);
+  AddEngine(from_annoy, import_annoy_.engine);
 
   CLI::App* repair =
-      add("repair-annoy", "Give the items of a dot .ann file trees in which Annoy finds them",
-          [&env, &out, &o] { return IndexRepairAnnoy(env, o.repair_annoy, out); });
-  repair->add_option("in", o.repair_annoy.in, "The .ann file")->required();
-  repair->add_option("out", o.repair_annoy.out, "The repaired one")->required();
-  AddDimension(repair, o.repair_annoy.dimension);
-  AddSeedAndThreads(repair, o.repair_annoy.seed, o.repair_annoy.threads);
+      Add("repair-annoy", "Give the items of a dot .ann file trees in which Annoy finds them",
+          [this] { return IndexRepairAnnoy(env_, repair_annoy_, out_); });
+  repair->add_option("in", repair_annoy_.in, "The .ann file")->required();
+  repair->add_option("out", repair_annoy_.out, "The repaired one")->required();
+  AddDimension(repair, repair_annoy_.dimension);
+  AddSeedAndThreads(repair, repair_annoy_.seed, repair_annoy_.threads);
 }
 
 }  // namespace tandem::cli

@@ -26,8 +26,8 @@ class IndexFlags {
   IndexFlags& operator=(const IndexFlags&) = delete;
 
  private:
-  struct Options;
-  std::unique_ptr<Options> options_;
+  class Verbs;
+  std::unique_ptr<Verbs> verbs_;
 };
 
 }  // namespace tandem::cli

@@ -22,7 +22,7 @@ struct IndexEngineOptions {
 };
 
 struct IndexBuildOptions {
-  std::string vectors;    // .npy, .safetensors, or raw float32
+  std::string vectors;    // .npy, .safetensors, raw float32, or a bundle
   std::string out;        // the index
   int64_t dimension = 0;  // of raw vectors; of others, what is expected. 0: not told
   std::string tensor;     // its name in a .safetensors file; empty: the only one that fits
@@ -32,6 +32,30 @@ struct IndexBuildOptions {
   std::string attributes;  // a table with a line for each vector, or with a column "id"
 };
 Status IndexBuild(Env& env, const IndexBuildOptions& options, std::ostream& out);
+
+// An index that is changed is built anew, with the engine and the options that it has.
+struct IndexRebuildOptions {
+  std::string out;             // empty: in its place
+  std::string sample_queries;  // for an approximate engine, as in IndexEngineOptions
+  std::optional<int> threads;
+};
+
+struct IndexAddOptions {
+  std::string index;
+  std::string vectors;  // as those of a build
+  std::string tensor;
+  std::string ids;         // where the index has it, its vector is replaced
+  std::string attributes;  // with any of the columns of the index
+  IndexRebuildOptions rebuild;
+};
+Status IndexAdd(Env& env, const IndexAddOptions& options, std::ostream& out);
+
+struct IndexRemoveOptions {
+  std::string index;
+  std::string ids;  // a line each
+  IndexRebuildOptions rebuild;
+};
+Status IndexRemove(Env& env, const IndexRemoveOptions& options, std::ostream& out);
 
 // Which items a search may find.
 struct IndexRestriction {
@@ -82,8 +106,9 @@ Status IndexNeighbors(Env& env, const IndexItemOptions& options, std::ostream& o
 
 // Files of Annoy, read by its released package (index/annoy).
 struct IndexExportAnnoyOptions {
-  std::string index;  // dot, cosine and l2 become Annoy's dot, angular and euclidean
+  std::string index;  // or a bundle; dot, cosine and l2 become Annoy's dot, angular and euclidean
   std::string out;
+  std::string ids_out;  // a line for each of Annoy's numbers, its id; empty: not written
   int64_t trees = 10;
   uint64_t seed = 42;
   int threads = 0;  // 0: all that this process may use; the file is the same with any

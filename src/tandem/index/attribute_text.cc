@@ -104,6 +104,10 @@ class Reader {
                                       ", expected number or category");
         }
         column.kind = kind == "number" ? AttributeKind::kNumber : AttributeKind::kCategory;
+      } else if (const AttributeColumn* const known =
+                     options_.like != nullptr ? options_.like->Find(column.name) : nullptr;
+                 known != nullptr) {
+        column.kind = known->kind;
       }
       columns_.push_back(std::move(column));
     }

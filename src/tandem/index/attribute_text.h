@@ -22,6 +22,9 @@ struct AttributeTextOptions {
   // With a comma a field may stand in quotes, as in RFC 4180; with any other it may not.
   char delimiter = ',';
   char value_separator = '|';
+  // Columns of these names have the kinds that they have there, where the text says none. Null:
+  // none is known.
+  const AttributeTable* like = nullptr;
   // The row of an item's id, below 0 where there is none. Null: ids are row numbers.
   std::function<int32_t(std::string_view id)> row_of;
   // Lines whose id is of no row: an error, or passed over.

@@ -74,6 +74,21 @@ TEST(AttributeText, TakesIdsForRowNumbersWhereNothingElseIsSaid) {
   EXPECT_FALSE(ReadAttributes("id,year\nx,12\n", 3).ok());
 }
 
+TEST(AttributeText, ColumnsThatAreKnownHaveTheKindTheyHaveThere) {
+  const auto known = ReadAttributes("zip:category,year,size\n01234,1990,3\n", 1);
+  ASSERT_TRUE(known.ok()) << known.status();
+  AttributeTextOptions options;
+  options.like = &*known;
+  const auto table = ReadAttributes("zip,year,size:category,new\n4321,,L,1\n", 1, options);
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ(table->Find("zip")->kind, AttributeKind::kCategory) << "all of its values are numbers";
+  EXPECT_EQ(table->Find("year")->kind, AttributeKind::kNumber) << "it has no value";
+  EXPECT_EQ(table->Find("size")->kind, AttributeKind::kCategory) << "the text says so";
+  EXPECT_EQ(table->Find("new")->kind, AttributeKind::kNumber);
+  EXPECT_EQ(ReadAttributes("year\nlast\n", 1, options).status().message(),
+            "line 2, column \"year\": expected a number or nothing, got \"last\"");
+}
+
 TEST(AttributeText, ErrorsNameTheLineAndTheColumn) {
   const auto error = [](std::string_view text) {
     return ReadAttributes(text, 2).status().message();

@@ -34,11 +34,12 @@ Result<IndexFile> OpenIndexFile(const Env& env, const std::string& path) {
   const std::string engine(name.begin(), name.end());
   Metric metric = Metric::kDot;
   std::shared_ptr<const ItemIndex> index;
+  std::shared_ptr<const ExactIndex> exact;
   std::shared_ptr<const IvfIndex> ivf;
   if (engine == kExact) {
-    TANDEM_ASSIGN_OR_RETURN(std::shared_ptr<const ExactIndex> exact, ExactIndex::Open(file));
+    TANDEM_ASSIGN_OR_RETURN(exact, ExactIndex::Open(file));
     metric = exact->metric();
-    index = std::move(exact);
+    index = exact;
   } else if (engine == kIvf) {
     TANDEM_ASSIGN_OR_RETURN(ivf, IvfIndex::Open(file));
     metric = ivf->metric();
@@ -50,9 +51,14 @@ Result<IndexFile> OpenIndexFile(const Env& env, const std::string& path) {
   }
   TANDEM_ASSIGN_OR_RETURN(IdMap ids, IdMap::Open(file, index->size()));
   TANDEM_ASSIGN_OR_RETURN(AttributeTable attributes, OpenAttributes(file, index->size()));
-  return IndexFile{std::move(file),      engine,         metric,
-                   std::move(index),     std::move(ivf), std::move(ids),
-                   std::move(attributes)};
+  return IndexFile{.file = std::move(file),
+                   .engine = engine,
+                   .metric = metric,
+                   .index = std::move(index),
+                   .exact = std::move(exact),
+                   .ivf = std::move(ivf),
+                   .ids = std::move(ids),
+                   .attributes = std::move(attributes)};
 }
 
 Status WriteIndexFile(Env& env, const std::string& path, const ExactIndex& index, const IdMap& ids,

@@ -27,7 +27,9 @@ struct IndexFile {
   std::string engine;  // "exact" or "ivf"
   Metric metric = Metric::kDot;
   std::shared_ptr<const ItemIndex> index;
-  std::shared_ptr<const IvfIndex> ivf = nullptr;  // the same index where the engine is "ivf"
+  // The same index, by its engine; else null.
+  std::shared_ptr<const ExactIndex> exact = nullptr;
+  std::shared_ptr<const IvfIndex> ivf = nullptr;
   IdMap ids;
   AttributeTable attributes;
 };

@@ -20,9 +20,10 @@ std::vector<AttributeField> FieldsOf(const AttributeTable& table) {
   return fields;
 }
 
-Status GatherNumbers(const std::string& name, std::span<const AttributePart> parts, int64_t n,
+Status GatherNumbers(const std::string& name, std::span<const AttributePart> parts,
                      AttributeTable& table) {
-  std::vector<double> values(static_cast<size_t>(n), std::numeric_limits<double>::quiet_NaN());
+  std::vector<double> values(static_cast<size_t>(table.size()),
+                             std::numeric_limits<double>::quiet_NaN());
   for (const AttributePart& part : parts) {
     const std::span<const double> from = part.table->Find(name)->numbers;
     for (size_t row = 0; row < from.size(); ++row) {
@@ -32,7 +33,7 @@ Status GatherNumbers(const std::string& name, std::span<const AttributePart> par
   return table.AddNumbers(name, std::move(values));
 }
 
-Status GatherCategories(const std::string& name, std::span<const AttributePart> parts, int64_t n,
+Status GatherCategories(const std::string& name, std::span<const AttributePart> parts,
                         AttributeTable& table) {
   std::vector<std::string> values;
   std::vector<std::pair<size_t, int32_t>> pairs;  // row, value
@@ -49,7 +50,7 @@ Status GatherCategories(const std::string& name, std::span<const AttributePart> 
       if (!pairs.empty() && pairs.back().second == value) values.emplace_back(from.Value(i));
     }
   }
-  std::vector<int64_t> offsets(static_cast<size_t>(n) + 1, 0);
+  std::vector<int64_t> offsets(static_cast<size_t>(table.size()) + 1, 0);
   for (const auto& pair : pairs) ++offsets[pair.first + 1];
   for (size_t row = 1; row < offsets.size(); ++row) offsets[row] += offsets[row - 1];
   std::vector<int64_t> next = offsets;
@@ -66,11 +67,25 @@ Status AddMissingColumns(std::span<const AttributeField> fields, AttributeTable&
       if (there->kind != field.kind) return OfAnotherKind(*there, field.kind);
       continue;
     }
-    if (field.kind == AttributeKind::kNumber) {
-      TANDEM_RETURN_IF_ERROR(GatherNumbers(field.name, {}, table.size(), table));
-    } else {
-      TANDEM_RETURN_IF_ERROR(GatherCategories(field.name, {}, table.size(), table));
+    AttributeColumn column;
+    column.name = field.name;
+    column.kind = field.kind;
+    TANDEM_RETURN_IF_ERROR(GatherColumn(column, {}, table));
+  }
+  return {};
+}
+
+Status CheckColumns(const AttributeTable& schema, const AttributeTable& given) {
+  for (const AttributeColumn& column : given.columns()) {
+    const AttributeColumn* const expected = schema.Find(column.name);
+    if (expected != nullptr && expected->kind == column.kind) continue;
+    if (expected != nullptr) return OfAnotherKind(column, expected->kind);
+    std::string known;
+    for (const AttributeColumn& has : schema.columns()) {
+      known += StrCat(known.empty() ? "" : ", ", has.name);
     }
+    return InvalidArgumentError("the index has no attribute \"", column.name,
+                                "\"; known: ", known.empty() ? "none" : known);
   }
   return {};
 }
@@ -82,27 +97,23 @@ Result<std::shared_ptr<const AttributeTable>> CompleteAttributes(const Attribute
   if (table->size() != rows) {
     return InvalidArgumentError("got attributes of ", table->size(), " items for ", rows);
   }
-  for (const AttributeColumn& column : table->columns()) {
-    if (schema.Find(column.name) != nullptr) continue;
-    std::string known;
-    for (const AttributeColumn& has : schema.columns()) {
-      known += StrCat(known.empty() ? "" : ", ", has.name);
-    }
-    return InvalidArgumentError("the index has no attribute \"", column.name,
-                                "\"; known: ", known.empty() ? "none" : known);
-  }
+  TANDEM_RETURN_IF_ERROR(CheckColumns(schema, *table));
   TANDEM_RETURN_IF_ERROR(AddMissingColumns(FieldsOf(schema), *table));
   if (schema.columns().empty()) table.reset();
   return std::shared_ptr<const AttributeTable>(std::move(table));
+}
+
+Status GatherColumn(const AttributeColumn& like, std::span<const AttributePart> parts,
+                    AttributeTable& table) {
+  return like.kind == AttributeKind::kNumber ? GatherNumbers(like.name, parts, table)
+                                             : GatherCategories(like.name, parts, table);
 }
 
 Result<AttributeTable> GatherAttributes(const AttributeTable& schema,
                                         std::span<const AttributePart> parts, int64_t n) {
   AttributeTable table(n);
   for (const AttributeColumn& column : schema.columns()) {
-    TANDEM_RETURN_IF_ERROR(column.kind == AttributeKind::kNumber
-                               ? GatherNumbers(column.name, parts, n, table)
-                               : GatherCategories(column.name, parts, n, table));
+    TANDEM_RETURN_IF_ERROR(GatherColumn(column, parts, table));
   }
   return table;
 }

@@ -33,6 +33,9 @@ struct AttributeRow {
 // the other kind.
 Status AddMissingColumns(std::span<const AttributeField> fields, AttributeTable& table);
 
+// That `given` has no column that `schema` has not, or has of the other kind.
+Status CheckColumns(const AttributeTable& schema, const AttributeTable& given);
+
 // The table that `rows` items are added with: all columns of `schema`, from `given` or, where that
 // is null or lacks them, without values. Null where the schema has no columns. Errors: a column
 // that the schema has not or has with the other kind, another number of rows.
@@ -45,6 +48,9 @@ struct AttributePart {
   const AttributeTable* table = nullptr;
   std::vector<int32_t> row_of;  // [table size], the row there; -1: none
 };
+// Adds a column like this one to `table`, filled from the parts, which have it too.
+Status GatherColumn(const AttributeColumn& like, std::span<const AttributePart> parts,
+                    AttributeTable& table);
 // A table of n rows with the columns of `schema`, filled from the parts, which have them too.
 Result<AttributeTable> GatherAttributes(const AttributeTable& schema,
                                         std::span<const AttributePart> parts, int64_t n);
