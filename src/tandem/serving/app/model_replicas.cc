@@ -114,27 +114,23 @@ ModelReplicas::ReplicaPtr ModelReplicas::Pick(const std::string& bundle, const T
   return replicas_[chosen];
 }
 
-void ModelReplicas::Report(const ReplicaPtr& replica, const std::string& bundle, Outcome outcome) {
+void ModelReplicas::Report(const ReplicaPtr& replica, const std::string& bundle, Outcome outcome,
+                           Time began) {
   const Time now = std::chrono::steady_clock::now();
   MutexLock lock(mutex_);
-  switch (outcome) {
-    case Outcome::kServed:
-    case Outcome::kOtherBundle: {
-      replica->failures_ = 0;
-      auto& bundles = replica->bundles_;
-      if (bundles.size() >= kMaxKnownBundles && bundles.count(bundle) == 0) bundles.clear();
-      bundles[bundle] = {.serves = outcome == Outcome::kServed, .recheck_at = now + kRecheckBundle};
-      return;
-    }
-    case Outcome::kUnreachable:
-      ++replica->failures_;
-      replica->retry_at_ = now + std::min(pause_, kRecheckUnreachable);
-      return;
-    case Outcome::kFailed:
-      ++replica->failures_;
-      replica->retry_at_ = now + pause_;
-      return;
+  if (outcome == Outcome::kServed || outcome == Outcome::kOtherBundle) {
+    replica->failures_ = 0;
+    auto& bundles = replica->bundles_;
+    if (bundles.size() >= kMaxKnownBundles && bundles.count(bundle) == 0) bundles.clear();
+    bundles[bundle] = {.serves = outcome == Outcome::kServed, .recheck_at = now + kRecheckBundle};
+    return;
   }
+  if (replica->failures_ == 0 || began >= replica->failed_at_) {
+    ++replica->failures_;
+    replica->failed_at_ = now;
+  }
+  const bool unreachable = outcome == Outcome::kUnreachable;
+  replica->retry_at_ = now + (unreachable ? std::min(pause_, kRecheckUnreachable) : pause_);
 }
 
 }  // namespace tandem::app

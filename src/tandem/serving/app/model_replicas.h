@@ -31,6 +31,7 @@ class ModelReplicas {
   class Replica;
   using ReplicaPtr = std::shared_ptr<Replica>;
   using Tried = std::vector<ReplicaPtr>;
+  using Time = std::chrono::steady_clock::time_point;
 
   // How a call ended.
   enum class Outcome {
@@ -54,11 +55,11 @@ class ModelReplicas {
   // Null where nobody should be asked.
   ReplicaPtr Pick(const std::string& bundle, const Tried& tried, For purpose)
       TANDEM_EXCLUDES(mutex_);
-  void Report(const ReplicaPtr& replica, const std::string& bundle, Outcome outcome)
+  // Of a call that began at `began`. Failures of calls that were under way at once are one failure.
+  void Report(const ReplicaPtr& replica, const std::string& bundle, Outcome outcome, Time began)
       TANDEM_EXCLUDES(mutex_);
 
  private:
-  using Time = std::chrono::steady_clock::time_point;
   enum class Rank : uint8_t { kBest, kGood, kTrial, kConnecting, kFailing, kNever };
 
   Rank RankOf(Replica& replica, const std::string& bundle, For purpose, Time now) const
@@ -94,6 +95,7 @@ class ModelReplicas::Replica {
   const std::unique_ptr<tensorflow::serving::PredictionService::Stub> stub_;
   // Under the mutex of ModelReplicas:
   int64_t failures_ = 0;  // in a row
+  std::chrono::steady_clock::time_point failed_at_;
   std::chrono::steady_clock::time_point retry_at_;
   std::map<std::string, Knowledge> bundles_;  // by fingerprint
 };

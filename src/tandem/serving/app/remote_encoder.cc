@@ -50,6 +50,7 @@ struct Call {
   explicit Call(ModelReplicas::ReplicaPtr to) : replica(std::move(to)) {}
 
   const ModelReplicas::ReplicaPtr replica;
+  const ModelReplicas::Time began = std::chrono::steady_clock::now();
   grpc::ClientContext context;
   wire::PredictResponse response;
 };
@@ -268,7 +269,7 @@ void RemoteEncoder::Core::Finish(const QueryPtr& query, const std::shared_ptr<Ca
       others = open;
     }
   }
-  replicas_.Report(call->replica, query->bundle->fingerprint, outcome);
+  replicas_.Report(call->replica, query->bundle->fingerprint, outcome, call->began);
   if (!embedding.ok()) {
     watch_.Refresh();
     auto next = PickNext(*query, outcome);
@@ -298,16 +299,16 @@ ModelReplicas::ReplicaPtr RemoteEncoder::Core::PickNext(Query& query, Outcome ou
 
 void RemoteEncoder::Core::JoinSilent(const QueryPtr& query) {
   ModelReplicas::Tried tried;
-  ModelReplicas::ReplicaPtr silent;
+  std::shared_ptr<Call> silent;
   {
     MutexLock lock(query->mutex);
     if (query->answered || query->open.empty()) return;
-    silent = query->open.back()->replica;
+    silent = query->open.back();
     tried = query->tried;
   }
   auto next = replicas_.Pick(query->bundle->fingerprint, tried, ModelReplicas::For::kHedge);
   if (next == nullptr) return;
-  replicas_.Report(silent, query->bundle->fingerprint, Outcome::kFailed);
+  replicas_.Report(silent->replica, query->bundle->fingerprint, Outcome::kFailed, silent->began);
   Begin(query, std::move(next));
 }
 

@@ -229,6 +229,28 @@ TEST_F(ReplicasTest, ASilentReplicaIsLeftBeforeTheDeadlineAndThenAlone) {
   EXPECT_THAT(Shares(100), Each(50)) << "it is well again";
 }
 
+// A moment in which nothing runs lets every call that is under way fail; it is no reason to leave
+// the server alone.
+TEST_F(ReplicasTest, CallsThatFailTogetherAreOneFailure) {
+  FakeModelServer& server = AddServer();
+  Start(std::chrono::milliseconds(500));
+  EncodeWhole(1);
+  server.Answer({kOurs, kEmbedding, std::chrono::seconds(30)});
+  std::atomic<int> degraded = 0;
+  std::atomic<int> answered = 0;
+  constexpr int kCalls = 4 * RemoteEncoder::kFailuresBeforePause;
+  for (int i = 0; i < kCalls; ++i) {
+    encoder_->Encode(bundle_, "7", [&](const EncodedQuery& query) {
+      if (query.degraded) ++degraded;
+      ++answered;
+    });
+  }
+  while (answered < kCalls) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(degraded, kCalls);
+  server.Answer({kOurs, kEmbedding});
+  EncodeWhole(1);
+}
+
 TEST_F(ReplicasTest, AnErrorThatIsTheQuerysOwnIsTriedTwiceAndNoMore) {
   for (int i = 0; i < 4; ++i) AddServer({.error = grpc::Status(grpc::INTERNAL, "no")});
   Start();
