@@ -11,6 +11,7 @@ from cluster import beside, external_address, kubectl, pods, run, wait_until
 from fixture import APP, MODEL, NAMESPACE, REPORT, ROOT, ClusterTestCase, apply_overlay, delete_namespace, wait_for
 
 MEBIBYTE = 1 << 20
+SECONDS = 10  # of load for a rate
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -85,7 +86,12 @@ class NumbersTest(ClusterTestCase):
         if not shutil.which("wrk"):
             self.skipTest("wrk is not installed")
         address = external_address(NAMESPACE)
+        before = {app: self.cpu_seconds(app) for app in (MODEL, APP)}
         through = self.measure(beside("wrk"), f"http://{address}/recommend/42")
+        for app in (MODEL, APP):
+            used = self.cpu_seconds(app) - before[app]
+            REPORT.number(f"{app}: requests a second of CPU time, {through[0] * SECONDS:.0f} requests through both", through[0] * SECONDS / used,
+                          "a core")
         servers = []
         try:
             for flags in (["serve-model", "--model_name", "user_model", "--model_base_path", "/bundles/a", "--port", "18500"],
@@ -100,12 +106,16 @@ class NumbersTest(ClusterTestCase):
                 server.wait()
         for what, (rate, p99) in (("through the load balancer, 2 + 2 replicas", through),
                                   ("the same two programs without a cluster", beside_it)):
-            REPORT.number(f"requests a second, {what}: wrk, 16 connections, 10 s; p99 {p99}", rate, "a second")
+            REPORT.number(f"requests a second, {what}: wrk, 16 connections, {SECONDS} s; p99 {p99}", rate, "a second")
         self.assertGreater(through[0], 0.2 * beside_it[0])
 
     @staticmethod
+    def cpu_seconds(app):
+        return sum(pod.metrics().sum("process_cpu_seconds_total") for pod in pods(NAMESPACE, app))
+
+    @staticmethod
     def measure(wrk, url):
-        out = run(*wrk, "-t1", "-c16", "-d10s", "--latency", url)
+        out = run(*wrk, "-t1", "-c16", f"-d{SECONDS}s", "--latency", url)
         if "Non-2xx" in out or "Socket errors" in out:
             raise AssertionError(out)
         return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), re.search(r"99%\s+(\S+)", out)[1]
