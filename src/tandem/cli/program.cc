@@ -25,14 +25,13 @@ constexpr char kAbout[] =
 
 using Verb = std::function<Status()>;
 
-// Where a flag that an error of the command line names came from, if not from there.
-void TellVariables(const std::vector<TakenVariable>& taken, const std::string& error,
-                   std::ostream& err) {
+// " (TANDEM_PORT of the environment)" where the flag that an error names came from there.
+std::string Origin(const std::vector<TakenVariable>& taken, const std::string& error) {
   for (const TakenVariable& one : taken) {
-    if (error.rfind(one.flag + ":", 0) == 0) {
-      err << one.flag << " is " << one.variable << " of the environment\n";
-    }
+    if (error.rfind(one.flag + ":", 0) == 0)
+      return StrCat(" (", one.variable, " of the environment)");
   }
+  return "";
 }
 
 class Program {
@@ -44,8 +43,9 @@ class Program {
         serve_(app_, env, out, [this](Verb verb) { verb_ = std::move(verb); }),
         index_(app_, env, out, [this](Verb verb) { verb_ = std::move(verb); }) {
     app_.set_version_flag("--version", std::string("tandem ") + kVersion);
-    app_.failure_message([](const CLI::App*, const CLI::Error& error) {
-      return StrCat("tandem: ", error.what(), " (--help says more)\n");
+    app_.failure_message([this](const CLI::App*, const CLI::Error& error) {
+      return StrCat("tandem: ", error.what(), Origin(variables_, error.what()),
+                    " (--help says more)\n");
     });
     app_.require_subcommand(1);
     AddTrain();
@@ -58,14 +58,12 @@ class Program {
 
   int Run(int argc, const char* const* argv, std::ostream& err) {
     std::vector<std::string> arguments(argv + 1, argv + argc);
-    const std::vector<TakenVariable> variables = serve_.AppendFromEnvironment(arguments);
+    variables_ = serve_.AppendFromEnvironment(arguments);
     try {
       std::reverse(arguments.begin(), arguments.end());  // as the parser takes them
       app_.parse(std::move(arguments));
     } catch (const CLI::ParseError& error) {
-      const int code = app_.exit(error, out_, err) == 0 ? 0 : 2;
-      if (code != 0) TellVariables(variables, error.what(), err);
-      return code;
+      return app_.exit(error, out_, err) == 0 ? 0 : 2;
     }
     const Status status = verb_();
     if (status.ok()) return 0;
@@ -164,6 +162,7 @@ class Program {
   std::ostream& out_;
   CLI::App app_;
   Verb verb_;
+  std::vector<TakenVariable> variables_;  // flags that the environment gave
   ServeFlags serve_;
   IndexFlags index_;
   TrainOptions train_;
