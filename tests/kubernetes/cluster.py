@@ -203,7 +203,7 @@ def wait_for_pods(namespace, app, count, **options):
 
 
 class PodHistory:
-    """What became of the pods of an app while the with-block ran: asked every 50 ms."""
+    """What became of the pods of an app while the with-block ran: asked five times a second."""
 
     Span = collections.namedtuple("Span", "pod begin end")  # the time in which it was ready and not leaving
 
@@ -214,7 +214,7 @@ class PodHistory:
         self.thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self):
-        while not self.stopping.wait(0.05):
+        while not self.stopping.wait(0.2):
             begin = time.time()
             self.states.append((begin, pods(self.namespace, self.app)))
 
