@@ -308,7 +308,7 @@ TEST_F(AppTest, LivesButIsNotReadyUntilAGoodVersionComes) {
   EXPECT_THAT(monitoring.Get("/readyz"), StartsWith("HTTP/1.1 503 "));
 }
 
-TEST_F(AppTest, MetricsTellWhereAnswersCameFrom) {
+TEST_F(AppTest, MetricsTellAnswersOfTheModelServerFromOthers) {
   FakeModelServer server;
   const auto bundle = Version(1);
   const auto embedding = bundle::UserEmbedding(*bundle, "7");

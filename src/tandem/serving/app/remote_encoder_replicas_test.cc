@@ -28,7 +28,7 @@ constexpr char kOurs[] = "0123abcd";
 constexpr char kTheirs[] = "ffffffff";
 const std::vector<float> kEmbedding = {1, 2, 3, 4, 5, 6, 7, 8};
 
-class ReplicasTest : public ::testing::Test {
+class RemoteEncoderReplicasTest : public ::testing::Test {
  protected:
   static std::shared_ptr<const bundle::Bundle> MakeBundle() {
     bundle::Bundle bundle = bundle::testing::TinyBundle(1);
@@ -105,14 +105,14 @@ class ReplicasTest : public ::testing::Test {
   std::unique_ptr<RemoteEncoder> encoder_;  // ends first
 };
 
-TEST_F(ReplicasTest, AllAreAskedInTurn) {
+TEST_F(RemoteEncoderReplicasTest, AllAreAskedInTurn) {
   for (int i = 0; i < 3; ++i) AddServer();
   Start();
   EncodeUntilAllAreAsked();
   EXPECT_THAT(Shares(300), Each(100));
 }
 
-TEST_F(ReplicasTest, ANewReplicaGetsItsShareOnceTheNameHasIt) {
+TEST_F(RemoteEncoderReplicasTest, ANewReplicaGetsItsShareOnceTheNameHasIt) {
   AddServer();
   Start();
   EncodeWhole(10);
@@ -122,7 +122,7 @@ TEST_F(ReplicasTest, ANewReplicaGetsItsShareOnceTheNameHasIt) {
   EXPECT_THAT(Shares(200), Each(100));
 }
 
-TEST_F(ReplicasTest, AReplicaThatTheNameLostIsNotAsked) {
+TEST_F(RemoteEncoderReplicasTest, AReplicaThatTheNameLostIsNotAsked) {
   AddServer();
   AddServer();
   Start();
@@ -136,7 +136,7 @@ TEST_F(ReplicasTest, AReplicaThatTheNameLostIsNotAsked) {
   EXPECT_EQ(gone->calls(), before);
 }
 
-TEST_F(ReplicasTest, ANameThatDoesNotResolveAnyMoreCostsNothing) {
+TEST_F(RemoteEncoderReplicasTest, ANameThatDoesNotResolveAnyMoreCostsNothing) {
   AddServer();
   Start();
   EncodeWhole(1);
@@ -148,7 +148,7 @@ TEST_F(ReplicasTest, ANameThatDoesNotResolveAnyMoreCostsNothing) {
   EncodeWhole(20);
 }
 
-TEST_F(ReplicasTest, AReplicaThatDiesUnderLoadCostsNoAnswer) {
+TEST_F(RemoteEncoderReplicasTest, AReplicaThatDiesUnderLoadCostsNoAnswer) {
   for (int i = 0; i < 3; ++i) AddServer({kOurs, kEmbedding, std::chrono::milliseconds(2)});
   Start();
   EncodeUntilAllAreAsked();
@@ -174,7 +174,7 @@ TEST_F(ReplicasTest, AReplicaThatDiesUnderLoadCostsNoAnswer) {
   EXPECT_EQ(degraded, 0);
 }
 
-TEST_F(ReplicasTest, TwoBundlesOfOneVersionAreNeverMixedNorIsAnAnswerDegraded) {
+TEST_F(RemoteEncoderReplicasTest, TwoBundlesOfOneVersionAreNeverMixedNorIsAnAnswerDegraded) {
   AddServer();
   const FakeModelServer& knows_us =
       AddServer({.error = grpc::Status(grpc::FAILED_PRECONDITION, "another bundle")});
@@ -191,7 +191,7 @@ TEST_F(ReplicasTest, TwoBundlesOfOneVersionAreNeverMixedNorIsAnAnswerDegraded) {
   EXPECT_THAT(shares[2], Le(looks)) << answers_all.calls();
 }
 
-TEST_F(ReplicasTest, TheOneWithTheRightBundleIsFoundAmongManyByTheFirstRequest) {
+TEST_F(RemoteEncoderReplicasTest, TheOneWithTheRightBundleIsFoundAmongManyByTheFirstRequest) {
   for (int i = 0; i < 4; ++i) {
     AddServer({.error = grpc::Status(grpc::FAILED_PRECONDITION, "another bundle")});
   }
@@ -200,7 +200,7 @@ TEST_F(ReplicasTest, TheOneWithTheRightBundleIsFoundAmongManyByTheFirstRequest) 
   EncodeWhole(20);
 }
 
-TEST_F(ReplicasTest, AReplicaThatGetsTheRightBundleIsFoundSoon) {
+TEST_F(RemoteEncoderReplicasTest, AReplicaThatGetsTheRightBundleIsFoundSoon) {
   FakeModelServer& server =
       AddServer({.error = grpc::Status(grpc::FAILED_PRECONDITION, "another bundle")});
   Start();
@@ -214,7 +214,7 @@ TEST_F(ReplicasTest, AReplicaThatGetsTheRightBundleIsFoundSoon) {
 }
 
 // The silent one is given two fifths of the time, here 800 ms of 2 s.
-TEST_F(ReplicasTest, ASilentReplicaIsLeftBeforeTheDeadlineAndThenAlone) {
+TEST_F(RemoteEncoderReplicasTest, ASilentReplicaIsLeftBeforeTheDeadlineAndThenAlone) {
   AddServer();
   AddServer();
   Start(std::chrono::seconds(2));
@@ -231,7 +231,7 @@ TEST_F(ReplicasTest, ASilentReplicaIsLeftBeforeTheDeadlineAndThenAlone) {
 
 // A moment in which nothing runs lets every call that is under way fail; it is no reason to leave
 // the server alone.
-TEST_F(ReplicasTest, CallsThatFailTogetherAreOneFailure) {
+TEST_F(RemoteEncoderReplicasTest, CallsThatFailTogetherAreOneFailure) {
   FakeModelServer& server = AddServer();
   Start(std::chrono::milliseconds(500));
   EncodeWhole(1);
@@ -251,7 +251,7 @@ TEST_F(ReplicasTest, CallsThatFailTogetherAreOneFailure) {
   EncodeWhole(1);
 }
 
-TEST_F(ReplicasTest, AnErrorThatIsTheQuerysOwnIsTriedTwiceAndNoMore) {
+TEST_F(RemoteEncoderReplicasTest, AnErrorThatIsTheQuerysOwnIsTriedTwiceAndNoMore) {
   for (int i = 0; i < 4; ++i) AddServer({.error = grpc::Status(grpc::INTERNAL, "no")});
   Start();
   EXPECT_TRUE(Encode().degraded);
@@ -260,7 +260,7 @@ TEST_F(ReplicasTest, AnErrorThatIsTheQuerysOwnIsTriedTwiceAndNoMore) {
   EXPECT_EQ(calls, 2);
 }
 
-TEST_F(ReplicasTest, MetricsTellCallsRetriesAndReplicas) {
+TEST_F(RemoteEncoderReplicasTest, MetricsTellCallsRetriesAndReplicas) {
   AddServer({.error = grpc::Status(grpc::RESOURCE_EXHAUSTED, "full")});
   AddServer();
   Start();
