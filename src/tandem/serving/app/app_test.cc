@@ -42,7 +42,17 @@ class AppTest : public ::testing::Test {
   // Until it is ready.
   void Start(AppOptions options = {}) {
     StartAt("/bundles", std::move(options));
-    while (!app_->Readiness().ok()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    WaitUntilServing(1);
+  }
+  void WaitUntilServing(int64_t version) {
+    const auto serves = [&] {
+      const Result<int64_t> newest = app_->Readiness();
+      return newest.ok() && *newest == version;
+    };
+    for (int i = 0; i < 30'000 && !serves(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ASSERT_TRUE(serves()) << app_->Readiness().status();
   }
   void StartAt(const std::string& bundle, AppOptions options = {}) {
     options.bundle = bundle;
@@ -232,7 +242,7 @@ TEST_F(AppTest, ANewVersionTakesOverWhenAModelServerHasItToo) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   answer_as(2);
-  while (app_->Readiness().value() != 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  WaitUntilServing(2);
   const std::string answer = Get("/recommend/7");
   EXPECT_THAT(answer, Not(HasSubstr("X-Tandem")));
   EXPECT_EQ(BodyOf(answer), second);
@@ -247,7 +257,7 @@ TEST_F(AppTest, ANewVersionDoesNotWaitForAModelServerForEver) {
   Start({.model_server = RemoteEncoderOptions{.target = StrCat("127.0.0.1:", server.port())},
          .swap_patience = std::chrono::milliseconds(50)});
   Write(2);
-  while (app_->Readiness().value() != 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  WaitUntilServing(2);
   const std::string answer = Get("/recommend/7");
   EXPECT_THAT(answer, HasSubstr("X-Tandem-Degraded"));
   EXPECT_EQ(BodyOf(answer), Expected(*Version(2), "7", 10));
@@ -300,7 +310,7 @@ TEST_F(AppTest, LivesButIsNotReadyUntilAGoodVersionComes) {
   EXPECT_THAT(Get("/healthz"), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(Get("/recommend/7"), StartsWith("HTTP/1.1 503 "));
   ASSERT_TRUE(env_.Rename("/bundles/1", "/later/1").ok());
-  while (!app_->Readiness().ok()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  WaitUntilServing(1);
   EXPECT_THAT(Get("/readyz"), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(monitoring.Get("/readyz"), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(Get("/recommend/7"), StartsWith("HTTP/1.1 200 "));

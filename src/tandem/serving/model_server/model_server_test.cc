@@ -37,7 +37,10 @@ class ModelServerTest : public ::testing::Test {
   // Until it is ready.
   void Start() {
     StartAt(kBase);
-    while (!server_->Readiness().ok()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int i = 0; i < 30'000 && !server_->Readiness().ok(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ASSERT_TRUE(server_->Readiness().ok()) << server_->Readiness().status();
   }
   void StartAt(const std::string& base) {
     ModelServerOptions options;
