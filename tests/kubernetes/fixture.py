@@ -89,7 +89,7 @@ def wait_for(app, count, **options):
 
 
 class Report:
-    """What was measured, in the order it was: report.json, and report.md for people."""
+    """What was measured, in the order it was first: report.json, and report.md for people."""
 
     def __init__(self):
         self.path = OUT / "report.json"
@@ -101,12 +101,13 @@ class Report:
         rows = self._rows() + [dict(kind=kind, what=what, load=round(os.getloadavg()[0], 1), **values)]
         self.path.write_text(json.dumps(rows, indent=1))
 
-    def number(self, what, value, unit, bar=None):
-        """A figure beside its bar, if it has one."""
-        self.add("number", what, value=round(value, 3), unit=unit, bar=bar)
+    def number(self, what, value, unit, bar=None, more=""):
+        """A figure beside its bar, if it has one, and what else is to be known of it."""
+        digits = 0 if value >= 1000 else 1 if value >= 10 else 2
+        self.add("number", what, value=f"{value:.{digits}f}", unit=unit, bar=bar, more=more)
 
     def markdown(self):
-        rows = self._rows()
+        rows = list({(row["kind"], row["what"]): row for row in self._rows()}.values())  # of each, the last time
         lines = ["| disturbance | seconds | answers | failed | degraded | mixed | p50, p99, max ms | p99 at rest | load average |",
                  "|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
         for r in (row for row in rows if row["kind"] == "disturbance"):
@@ -115,7 +116,7 @@ class Report:
         lines += ["", "| figure | measured | bar | load average |", "|---|---:|---:|---:|"]
         for r in (row for row in rows if row["kind"] == "number"):
             bar = "" if r["bar"] is None else f"{r['bar']} {r['unit']}"
-            lines.append(f"| {r['what']} | {r['value']} {r['unit']} | {bar} | {r['load']} |")
+            lines.append(f"| {r['what']} | {r['value']} {r['unit']}{r['more']} | {bar} | {r['load']} |")
         lines += [""] + [f"- {r['what']}: {r['text']}" for r in rows if r["kind"] == "note"]
         return "\n".join(lines) + "\n"
 

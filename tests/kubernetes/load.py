@@ -9,9 +9,11 @@ is no bundle's is "mixed"."""
 import argparse
 import asyncio
 import collections
+import contextlib
 import hashlib
 import itertools
 import json
+import os
 import pathlib
 import sys
 import time
@@ -157,6 +159,8 @@ def main():
     parser.add_argument("--fresh", type=float, default=50)
     parser.add_argument("--connections", type=int, default=8)
     options = parser.parse_args()
+    with contextlib.suppress(PermissionError):
+        os.nice(-10)  # on a busy machine it is the servers that may be late, and not the clock of the test
     with options.out.open("w", buffering=1) as out:
         load = Load(options.address, json.loads(options.expected.read_text()), out)
         asyncio.run(load.run(options.kept, options.fresh, options.connections))

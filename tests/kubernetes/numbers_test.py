@@ -43,7 +43,7 @@ class NumbersTest(ClusterTestCase):
                     (pod for pod in pods(NAMESPACE, app) if pod.name not in old and pod.ready), None), every=0.02)
                 seconds.append(time.time() - started(pod.process()))
                 wait_for(app, 2)
-            REPORT.number(f"{app}: container start to pod Ready, median of 5 (worst {max(seconds):.2f})", sorted(seconds)[2], "s", 3)
+            REPORT.number(f"{app}: container start to pod Ready, median of 5", sorted(seconds)[2], "s", 3, f" (worst {max(seconds):.1f})")
             self.assertLessEqual(sorted(seconds)[2], 3)
 
     def test_an_idle_pod_is_small(self):
@@ -66,7 +66,8 @@ class NumbersTest(ClusterTestCase):
         flags = {"serve-model": ["--model_name", "user_model", "--model_base_path", "/bundles/a"],
                  "serve-app": ["--bundle", "/bundles/a"]}[verb]
         begin = time.monotonic()
-        process = subprocess.Popen(["chroot", ROOT, "/usr/bin/tandem", verb, *flags, "--port", str(port), "--metrics-port", "19090",
+        # Before the other work of this machine, which is not what is measured.
+        process = subprocess.Popen(["nice", "-n", "-10", "chroot", ROOT, "/usr/bin/tandem", verb, *flags, "--port", str(port), "--metrics-port", "19090",
                                     "--address", "127.0.0.1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             def ready():
@@ -90,8 +91,7 @@ class NumbersTest(ClusterTestCase):
         through = self.measure(beside("wrk"), f"http://{address}/recommend/42")
         for app in (MODEL, APP):
             used = self.cpu_seconds(app) - before[app]
-            REPORT.number(f"{app}: requests a second of CPU time, {through[0] * SECONDS:.0f} requests through both", through[0] * SECONDS / used,
-                          "a core")
+            REPORT.number(f"{app}: requests a second of CPU time", through[0] * SECONDS / used, "a core")
         servers = []
         try:
             for flags in (["serve-model", "--model_name", "user_model", "--model_base_path", "/bundles/a", "--port", "18500"],
@@ -106,7 +106,7 @@ class NumbersTest(ClusterTestCase):
                 server.wait()
         for what, (rate, p99) in (("through the load balancer, 2 + 2 replicas", through),
                                   ("the same two programs without a cluster", beside_it)):
-            REPORT.number(f"requests a second, {what}: wrk, 16 connections, {SECONDS} s; p99 {p99}", rate, "a second")
+            REPORT.number(f"requests, {what}: wrk, 16 connections, {SECONDS} s", rate, "a second", more=f", p99 {p99}")
         self.assertGreater(through[0], 0.2 * beside_it[0])
 
     @staticmethod

@@ -192,7 +192,7 @@ class ProductionTest(ClusterTestCase):
         ports |= self.parse_connections(tracker.communicate()[0])
         failed = disturbance.answers.failed()
         outage = max((answer.start for answer in failed), default=killed) - killed
-        REPORT.number("kill -9 of an app container: failed requests", len(failed), f"of {len(disturbance.answers)}")
+        REPORT.number("kill -9 of an app container: failed requests", len(failed), f"of {len(disturbance.answers)} in all")
         REPORT.number("kill -9 of an app container: until the last failed request began", outage, "s")
         self.assertEqual([answer for answer in failed if ports.get(answer.port) not in (pod.ip, None)][:5], [], pod.ip)
         self.assertGreater(len([answer for answer in disturbance.answers if ports.get(answer.port) not in (pod.ip, None)]), 100)
