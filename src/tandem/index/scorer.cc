@@ -65,7 +65,7 @@ void Scorer::PickRows(const TileSet& set, size_t tile, uint64_t rows) {
 void Scorer::PickItem(int32_t item) {
   if (excluded_.Contains(item)) return;
   const auto place = static_cast<size_t>(data_.place_of[static_cast<size_t>(item)]);
-  if (place < data_.n) Add(place);  // else the file is damaged
+  if (place < data_.n && data_.item_of[place] == item) Add(place);  // else the file is damaged
 }
 
 // Rows that are picked lie far apart: they are on their way while others are picked.
