@@ -19,7 +19,8 @@ namespace {
 constexpr size_t kBatch = 64;
 constexpr size_t kOwnBlocks = 4;
 
-// Shares of the items that are few, and very few.
+// A filter that admits less than one in so many items admits few, or so few, and some hundred more,
+// that to gather their sketches takes longer than to score them.
 constexpr size_t kSketchShare = 6;
 constexpr size_t kScoreShare = 64;
 
@@ -30,8 +31,7 @@ void Put(std::span<const Hit> hits, std::span<int32_t> ids, std::span<float> sco
   }
 }
 
-// By how many items a filter admits: to score an item takes about as long as to scan eight, to
-// bound it by its sketch as long as three.
+// By how many items a filter admits.
 enum class Way { kScan, kScanAdmitted, kScoreAdmitted };
 Way WayOf(const ScanData& data, const Wanted& wanted) {
   if (wanted.filter == nullptr) return Way::kScan;

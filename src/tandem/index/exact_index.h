@@ -6,12 +6,14 @@
 // left it adds up bytes (AVX2, AVX-512 and its VNNI, or plain code, chosen at run time) and scores
 // the few items that may still be among the k best. All bounds allow for what rounding can do: the
 // results are those of scoring every item by math::Dot. Items that are excluded or not in the
-// filter are passed over inside the scan; where a filter admits few, just those are scored.
+// filter are passed over inside the scan; where a filter admits few, those alone are bounded one by
+// one by sketches of theirs, or scored.
 //
-// Several queries at once share each block while it is in the cache.
+// Several queries at once share each block while it is in the cache, and what is gathered for their
+// filter.
 //
 // Memory: 4 d bytes an item for the rows, 8 for its place, 1 for each axis (a quarter to all of
-// d) and less than 2 for bounds.
+// d), at most 16 for its sketch and less than 2 for bounds.
 #pragma once
 
 #include <memory>

@@ -111,17 +111,16 @@ void Scan::ScanAdmitted(const TileSet& admitted) {
     for (size_t i = 0; i < admitted.tile_count(); ++i) scorer_.PickRows(admitted, i, ~uint64_t{0});
     return scorer_.Flush();
   }
-  const QueryCodes codes = query_.SketchCodes();
   std::vector<uint32_t> tiles(admitted.tile_count());
   std::iota(tiles.begin(), tiles.end(), 0);
-  if (!has_begun_) {
-    has_begun_ = true;
-    const size_t rank = kSketchRanks * (wanted_.k + wanted_.exclude.size() / 8);
-    return ScanFirstTiles(admitted, query_, codes, tiles, rank, scorer_);
+  if (!sketch_codes_.has_value()) {
+    sketch_codes_ = query_.SketchCodes();
+    return ScanFirstTiles(admitted, query_, *sketch_codes_, tiles,
+                          kSketchRanks * wanted_.LikelyRank(), scorer_);
   }
   for (size_t begin = 0; begin < tiles.size(); begin += kBlockTiles) {
     const size_t count = std::min(kBlockTiles, tiles.size() - begin);
-    PickOf(admitted, codes, std::span(tiles).subspan(begin, count));
+    PickOf(admitted, *sketch_codes_, std::span(tiles).subspan(begin, count));
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -42,8 +43,8 @@ class Scan {
   const Wanted wanted_;
   ScanQuery query_;
   Scorer scorer_;
-  bool has_begun_ = false;           // with those that the filter admits
-  std::vector<float> block_bounds_;  // [blocks], without q' . m; -infinity: scanned
+  std::optional<QueryCodes> sketch_codes_;  // once those that the filter admits are scanned
+  std::vector<float> block_bounds_;         // [blocks], without q' . m; -infinity: scanned
 };
 
 }  // namespace tandem::index

@@ -8,10 +8,9 @@
 namespace tandem::index {
 namespace {
 
-// An eighth of what users leave out is near the top, and a filter admits the same share anywhere.
+// Of all items: a filter admits the same share anywhere.
 size_t LikelyRankOf(size_t n, const Wanted& wanted) {
-  const size_t rank = wanted.k + wanted.exclude.size() / 8;
-  return std::min(n, rank * n / std::max<size_t>(wanted.admitted, 1));
+  return std::min(n, wanted.LikelyRank() * n / std::max<size_t>(wanted.admitted, 1));
 }
 
 }  // namespace

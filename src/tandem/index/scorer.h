@@ -32,6 +32,10 @@ struct Wanted {
   std::span<const int32_t> exclude;  // ascending
   const Bitmap* filter = nullptr;    // null: all
   size_t admitted = 0;               // how many items the filter admits, n without one
+
+  // How many of the best of what the filter admits hold about the k best: an eighth of what users
+  // leave out is near the top.
+  size_t LikelyRank() const { return k + exclude.size() / 8; }
 };
 
 class Scorer {
