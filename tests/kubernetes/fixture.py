@@ -103,7 +103,7 @@ class Report:
 
     def number(self, what, value, unit, bar=None, more=""):
         """A figure beside its bar, if it has one, and what else is to be known of it."""
-        digits = 0 if value >= 1000 else 1 if value >= 10 else 2
+        digits = 0 if value >= 1000 or isinstance(value, int) else 1 if value >= 10 else 2
         self.add("number", what, value=f"{value:.{digits}f}", unit=unit, bar=bar, more=more)
 
     def markdown(self):
