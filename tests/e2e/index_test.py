@@ -48,6 +48,9 @@ class IndexTest(TestCase):
         self.succeeds("search", self.index, "--queries", self.folder / "queries.npy", "-k", k, "--out", out, *arguments)
         return np.load(out)
 
+    def vector(self, index, item):
+        return [float(x) for x in self.succeeds("get", index, "--id", item).splitlines()[0].split()]
+
     def write(self, name, text):
         path = self.folder / name
         path.write_text(text)
@@ -134,8 +137,7 @@ class IndexTest(TestCase):
         self.succeeds("search", self.index, "--queries", self.folder / "queries.npy", "--out", self.folder / "ids.tsv")
         lines = (self.folder / "ids.tsv").read_text().splitlines()
         self.assertEqual([line.split("\t") for line in lines], [[names[row] for row in line] for line in rows])
-        out = self.succeeds("get", self.index, "--id", names[4])
-        np.testing.assert_array_equal(np.array(out.split(), np.float32), self.rows[4])
+        np.testing.assert_array_equal(np.array(self.vector(self.index, names[4]), np.float32), self.rows[4])
         out = self.succeeds("neighbors", self.index, "--id", names[4], "-k", 3)
         scores = scores_of("dot", self.rows, self.rows[4:5])
         scores[0, 4] = -np.inf
@@ -146,6 +148,19 @@ class IndexTest(TestCase):
                             ("\n".join(names[:5] + [""] + names[6:]), ("ids.txt:6", "empty"))):
             self.assert_fails(run("index", "build", self.folder / "rows.npy", "--out", self.index, "--ids",
                                   self.write("ids.txt", text)), "ids.txt", *words)
+
+    def test_get_tells_the_vector_and_the_attributes_of_an_item(self):
+        table = self.write("items.csv", "id,genre,year,size\n7,War|Comedy,1990,0.1\n8,,,-2\n")
+        self.build("--attributes", table)
+        lines = self.succeeds("get", self.index, "--id", 7).splitlines()
+        np.testing.assert_array_equal(np.array(lines[0].split(), np.float32), self.rows[7])
+        self.assertEqual(lines[1:], ["genre\tComedy|War", "year\t1990", "size\t0.1"])
+        self.assertEqual(self.succeeds("get", self.index, "--id", 8).splitlines()[1:], ["genre\t", "year\t", "size\t-2"])
+        told = json.loads(self.succeeds("get", self.index, "--id", 7, "--json"))
+        np.testing.assert_array_equal(np.array(told["vector"], np.float32), self.rows[7])
+        self.assertEqual((told["id"], told["attributes"]), ("7", {"genre": ["Comedy", "War"], "year": 1990, "size": 0.1}))
+        told = json.loads(self.succeeds("get", self.index, "--id", 9, "--json"))
+        self.assertEqual(told["attributes"], {"genre": [], "year": None, "size": None})
 
     def test_attributes_may_name_their_items(self):
         names = [f"m{row}" for row in range(N)]
@@ -214,8 +229,7 @@ class IndexTest(TestCase):
         self.assertEqual(found("zip = 77"), {"new", "item 4"})
         self.index = smaller
         self.assertEqual(found("zip = 77"), {"new"})
-        out = self.succeeds("get", smaller, "--id", "item 3")
-        np.testing.assert_array_equal(np.array(out.split(), np.float32), self.rows[3])
+        np.testing.assert_array_equal(np.array(self.vector(smaller, "item 3"), np.float32), self.rows[3])
         before = smaller.read_bytes()
         for text, words in (("id\tyaer\nnew\t1\n", ("yaer", "zip, year")), ("zip:number\n1\n1\n1\n", ("zip", "category")),
                             ("id\tyear\nitem 1\t1\n", ("bad.tsv", "line 2", "item 1"))):
@@ -270,10 +284,10 @@ class IndexTest(TestCase):
         back = self.folder / "j.index"
         self.succeeds("import-annoy", from_bundle, "--out", back)
         for row in (0, 77, len(lines) - 1):
-            self.assertEqual(self.succeeds("get", back, "--id", row), self.succeeds("get", self.index, "--id", lines[row]))
+            self.assertEqual(self.vector(back, row), self.vector(self.index, lines[row]))
         self.assert_fails(run("index", "add", back, base), "no attribute \"category\"")
         self.assertIn(f"0 added, {told['items']} replaced", self.succeeds("add", self.index, bundle_path(1)))
-        self.assertNotEqual(self.succeeds("get", back, "--id", 0), self.succeeds("get", self.index, "--id", lines[0]))
+        self.assertNotEqual(self.vector(back, 0), self.vector(self.index, lines[0]))
         for flag in ("--ids", "--attributes", "--tensor"):
             self.assert_fails(run("index", "build", base, "--out", self.index, flag, "x"), flag, "is a bundle")
         self.assert_fails(run("index", "build", base, "--out", self.index, "--dimension", 3), "dimension 3")

@@ -130,8 +130,8 @@ class IndexFlags::Verbs {
   IndexSearchOptions search_;
   IndexInfoOptions info_;
   IndexBenchOptions bench_;
-  IndexItemOptions get_;
-  IndexItemOptions neighbors_;
+  IndexGetOptions get_;
+  IndexNeighborsOptions neighbors_;
   IndexExportAnnoyOptions export_annoy_;
   IndexImportAnnoyOptions import_annoy_;
   IndexRepairAnnoyOptions repair_annoy_;
@@ -207,10 +207,11 @@ void IndexFlags::Verbs::AddSearching() {
       ->capture_default_str();
   bench->add_flag("--json", bench_.json, "As one JSON object");
 
-  CLI::App* get =
-      Add("get", "The vector of an item", [this] { return IndexGet(env_, get_, out_); });
+  CLI::App* get = Add("get", "The vector and the attributes of an item",
+                      [this] { return IndexGet(env_, get_, out_); });
   get->add_option("index", get_.index, "The index")->required();
   get->add_option("--id", get_.id, "The item")->required();
+  get->add_flag("--json", get_.json, "As one JSON object");
 
   CLI::App* neighbors = Add("neighbors", "The items nearest to an item",
                             [this] { return IndexNeighbors(env_, neighbors_, out_); });

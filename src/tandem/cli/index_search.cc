@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <limits>
 
 #include "tandem/base/parallel.h"
 #include "tandem/cli/index_input.h"
@@ -88,48 +87,6 @@ Status IndexSearch(Env& env, const IndexSearchOptions& options, std::ostream& ou
                           IsNpy(options.out) ? RowBytes(found, queries.n) : IdLines(index, found));
   if (!options.out.empty()) return WriteFileAtomically(env, options.out, bytes);
   out << bytes;
-  return {};
-}
-
-namespace {
-
-Result<int32_t> RowOf(const index::IndexFile& index, const IndexItemOptions& options) {
-  const int32_t row = index.ids.Find(options.id);
-  if (row >= 0) return row;
-  return NotFoundError(options.index, ": no item '", options.id, "' among ", index.index->size());
-}
-
-}  // namespace
-
-Status IndexGet(Env& env, const IndexItemOptions& options, std::ostream& out) {
-  TANDEM_ASSIGN_OR_RETURN(const index::IndexFile index, index::OpenIndexFile(env, options.index));
-  TANDEM_ASSIGN_OR_RETURN(const int32_t row, RowOf(index, options));
-  std::vector<float> vector(static_cast<size_t>(index.index->dimension()));
-  index.index->CopyVector(row, vector);
-  const auto digits = out.precision(std::numeric_limits<float>::max_digits10);
-  for (size_t i = 0; i < vector.size(); ++i) out << (i == 0 ? "" : " ") << vector[i];
-  out << '\n';
-  out.precision(digits);
-  return {};
-}
-
-Status IndexNeighbors(Env& env, const IndexItemOptions& options, std::ostream& out) {
-  TANDEM_ASSIGN_OR_RETURN(const index::IndexFile index, index::OpenIndexFile(env, options.index));
-  TANDEM_ASSIGN_OR_RETURN(const int32_t row, RowOf(index, options));
-  TANDEM_ASSIGN_OR_RETURN(const Restriction restriction,
-                          Restriction::Read(env, {"", options.filter}, index, 1));
-  std::vector<float> vector(static_cast<size_t>(index.index->dimension()));
-  index.index->CopyVector(row, vector);
-  index::SearchOptions search = restriction.Options(options.k, 0, 1);
-  const std::span<const int32_t> itself(&row, 1);
-  search.exclude = {&itself, 1};
-  std::vector<int32_t> rows(static_cast<size_t>(options.k));
-  std::vector<float> scores(rows.size());
-  TANDEM_RETURN_IF_ERROR(index.index->Search(vector, search, rows, scores));
-  for (size_t i = 0; i < rows.size() && rows[i] >= 0; ++i) {
-    TANDEM_ASSIGN_OR_RETURN(const std::string id, index.ids.Id(rows[i]));
-    out << id << '\t' << scores[i] << '\n';
-  }
   return {};
 }
 

@@ -93,16 +93,23 @@ struct IndexBenchOptions {
 };
 Status IndexBench(Env& env, const IndexBenchOptions& options, std::ostream& out);
 
-struct IndexItemOptions {
+struct IndexGetOptions {
+  std::string index;
+  std::string id;
+  bool json = false;
+};
+// The vector of an item, its numbers on one line, and a line for each attribute: its name, a tab,
+// and its value or values with '|' between them.
+Status IndexGet(Env& env, const IndexGetOptions& options, std::ostream& out);
+
+struct IndexNeighborsOptions {
   std::string index;
   std::string id;
   int64_t k = 10;
   std::string filter;
 };
-// The vector of an item, its numbers on one line.
-Status IndexGet(Env& env, const IndexItemOptions& options, std::ostream& out);
 // The items nearest to an item, itself left out: id<TAB>score lines.
-Status IndexNeighbors(Env& env, const IndexItemOptions& options, std::ostream& out);
+Status IndexNeighbors(Env& env, const IndexNeighborsOptions& options, std::ostream& out);
 
 // Files of Annoy, read by its released package (index/annoy).
 struct IndexExportAnnoyOptions {

@@ -221,6 +221,13 @@ int64_t CategoryColumn::Count(int32_t i) const {
   return count;
 }
 
+bool CategoryColumn::Has(int32_t i, int32_t row) const {
+  const auto extent = Extent(i);
+  const auto at = static_cast<uint32_t>(row);
+  if (IsBits(extent)) return (extent[at / 32] >> (at % 32) & 1) != 0;
+  return std::binary_search(extent.begin(), extent.end(), at);
+}
+
 void CategoryColumn::AddRows(int32_t i, Bitmap& rows) const {
   const auto extent = Extent(i);
   if (!IsBits(extent)) {
@@ -301,6 +308,30 @@ Status AttributeTable::AddCategories(std::string_view name, std::span<const std:
   if (!code_of.ok()) return context(code_of.status());
   FillPostings(n_, offsets, codes, *code_of, *owned);
   return AddCategoriesView(name, owned->Arrays(), owned);
+}
+
+Result<AttributeTable> AttributeTable::Row(int32_t row) const {
+  if (row < 0 || row >= n_) {
+    return InvalidArgumentError("row ", row, " of a table of ", n_, " rows");
+  }
+  AttributeTable one(1);
+  for (const AttributeColumn& column : columns_) {
+    if (column.kind == AttributeKind::kNumber) {
+      const auto value = std::make_shared<const double>(column.numbers[static_cast<size_t>(row)]);
+      TANDEM_RETURN_IF_ERROR(one.AddNumbersView(column.name, std::span(value.get(), 1), value));
+      continue;
+    }
+    std::vector<std::string> values;
+    std::vector<int32_t> codes;
+    for (int32_t i = 0; i < column.categories.size(); ++i) {
+      if (!column.categories.Has(i, row)) continue;
+      codes.push_back(static_cast<int32_t>(values.size()));
+      values.emplace_back(column.categories.Value(i));
+    }
+    const int64_t offsets[] = {0, static_cast<int64_t>(codes.size())};
+    TANDEM_RETURN_IF_ERROR(one.AddCategories(column.name, values, offsets, codes));
+  }
+  return one;
 }
 
 const AttributeColumn* AttributeTable::Find(std::string_view name) const {

@@ -62,6 +62,8 @@ class CategoryColumn {
   int64_t Count(int32_t i) const;
   // Adds the rows that have value i; i = size(): those that have none. rows is of size n.
   void AddRows(int32_t i, Bitmap& rows) const;
+  // Whether row 0..n-1 has value i.
+  bool Has(int32_t i, int32_t row) const;
   const CategoryArrays& arrays() const { return arrays_; }
 
  private:
@@ -101,6 +103,9 @@ class AttributeTable {
   int64_t size() const { return n_; }
   // In the order in which they were added.
   std::span<const AttributeColumn> columns() const { return columns_; }
+  // What is known of row 0..n-1: a table of one row, with the same columns and memory of its own.
+  // Every value of a column of categories is looked at.
+  Result<AttributeTable> Row(int32_t row) const;
   // Null where there is no column of this name.
   const AttributeColumn* Find(std::string_view name) const;
 

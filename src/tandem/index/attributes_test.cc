@@ -57,6 +57,36 @@ TEST(Attributes, KeepTheRowsOfEachValueAndThoseOfNone) {
   EXPECT_EQ(RowsWith(genre, 3, 4), (std::vector<int32_t>{1}));
 }
 
+// Of 200 rows, values of 8 and more are kept as bits: "common" is, "rare" is a list.
+TEST(Attributes, ARowHasWhatIsKnownOfOneItem) {
+  constexpr int32_t kItems = 200;
+  Lists lists(kItems);
+  std::vector<double> years(kItems, std::numeric_limits<double>::quiet_NaN());
+  for (size_t row = 0; row < kItems; ++row) {
+    if (row % 3 == 0) lists[row].emplace_back("common");
+    if (row % 50 == 0) lists[row].emplace_back("rare");
+    if (row % 2 == 0) years[row] = static_cast<double>(row);
+  }
+  AttributeTable table(kItems);
+  ASSERT_TRUE(AddLists(table, "tag", lists).ok());
+  ASSERT_TRUE(table.AddNumbers("year", years).ok());
+  for (int32_t row = 0; row < kItems; ++row) {
+    const auto one = table.Row(row);
+    ASSERT_TRUE(one.ok()) << one.status();
+    EXPECT_EQ(one->size(), 1);
+    ASSERT_EQ(one->columns().size(), 2u);
+    EXPECT_EQ(one->columns()[0].name, "tag");
+    const CategoryColumn& tag = one->columns()[0].categories;
+    std::vector<std::string> values;
+    for (int32_t i = 0; i < tag.size(); ++i) values.emplace_back(tag.Value(i));
+    EXPECT_EQ(values, lists[static_cast<size_t>(row)]) << row;
+    const double year = one->Find("year")->numbers[0];
+    EXPECT_TRUE(row % 2 == 0 ? year == row : std::isnan(year)) << row;
+  }
+  EXPECT_EQ(table.Row(-1).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(table.Row(kItems).status().message(), "row 200 of a table of 200 rows");
+}
+
 // 200 rows are 4 words, 8 numbers of 32 bits: values of 8 rows and more are kept as bits. The
 // dictionary has values of every share, so both kinds are there.
 TEST(Attributes, EqualAMapFromValuesToRows) {

@@ -3,9 +3,30 @@
 #include <utility>
 #include <vector>
 
-#include "tandem/index/attribute_snapshot.h"
+#include "tandem/index/exact_index.h"
+#include "tandem/index/ivf_index.h"
 
 namespace tandem::index {
+
+BuildItemIndex BuilderLike(const IndexFile& file) {
+  using Built = Result<std::unique_ptr<ItemIndex>>;
+  if (file.ivf != nullptr) {
+    IvfOptions options;
+    options.metric = file.metric;
+    options.target_recall = file.ivf->target_recall();
+    return [options](std::span<const float> rows, int64_t n, int64_t d) -> Built {
+      TANDEM_ASSIGN_OR_RETURN(std::unique_ptr<ItemIndex> index,
+                              IvfIndex::Create(rows, n, d, options));
+      return index;
+    };
+  }
+  const ExactOptions options = {.metric = file.metric, .rows = file.exact->row_format()};
+  return [options](std::span<const float> rows, int64_t n, int64_t d) -> Built {
+    TANDEM_ASSIGN_OR_RETURN(std::unique_ptr<ItemIndex> index,
+                            ExactIndex::Create(rows, n, d, options));
+    return index;
+  };
+}
 
 Result<std::shared_ptr<const LiveBase>> LiveBase::Create(std::span<const std::string> ids,
                                                          std::span<const float> vectors, size_t d,
@@ -18,38 +39,35 @@ Result<std::shared_ptr<const LiveBase>> LiveBase::Create(std::span<const std::st
     TANDEM_ASSIGN_OR_RETURN(map, IdMap::Build(views));
   }
   std::unique_ptr<const ItemIndex> index;
-  const ExactIndex* exact = nullptr;
   if (n > 0 && build != nullptr) {
     TANDEM_ASSIGN_OR_RETURN(index, build(vectors, n, static_cast<int64_t>(d)));
   } else {
     TANDEM_ASSIGN_OR_RETURN(
-        auto built, ExactIndex::Create(vectors, n, static_cast<int64_t>(d), {.metric = metric}));
-    exact = built.get();
-    index = std::move(built);
+        index, ExactIndex::Create(vectors, n, static_cast<int64_t>(d), {.metric = metric}));
   }
   return std::shared_ptr<const LiveBase>(
-      new LiveBase(std::move(map), std::move(attributes), std::move(index), exact));
+      new LiveBase(std::move(map), std::move(attributes), metric, std::move(index)));
 }
 
-Result<std::shared_ptr<const LiveBase>> LiveBase::Open(std::shared_ptr<const SnapshotFile> file,
+Result<std::shared_ptr<const LiveBase>> LiveBase::Open(const IndexFile& file,
                                                        std::span<const AttributeField> attributes) {
-  TANDEM_ASSIGN_OR_RETURN(std::unique_ptr<ExactIndex> index, ExactIndex::Open(file));
-  TANDEM_ASSIGN_OR_RETURN(AttributeTable table, OpenAttributes(file, index->size()));
+  AttributeTable table = file.attributes;
   TANDEM_RETURN_IF_ERROR(AddMissingColumns(attributes, table));
-  TANDEM_ASSIGN_OR_RETURN(IdMap ids, IdMap::Open(std::move(file), index->size()));
-  const ExactIndex* const exact = index.get();
   return std::shared_ptr<const LiveBase>(
-      new LiveBase(std::move(ids), std::move(table), std::move(index), exact));
+      new LiveBase(file.ids, std::move(table), file.metric, file.index));
 }
 
-Status LiveBase::Write(SnapshotWriter& writer) const {
-  if (exact_ == nullptr) {
-    return UnimplementedError(
-        "only an exact index can be saved; this one is made by LiveOptions::build");
+Status LiveBase::Write(Env& env, const std::string& path) const {
+  const auto* const exact = dynamic_cast<const ExactIndex*>(index_.get());
+  if (exact != nullptr && exact->metric() == metric_) {
+    return WriteIndexFile(env, path, *exact, ids_, attributes_);
   }
-  TANDEM_RETURN_IF_ERROR(exact_->Write(writer));
-  TANDEM_RETURN_IF_ERROR(ids_.Write(writer));
-  return WriteAttributes(attributes_, writer);
+  const auto* const ivf = dynamic_cast<const IvfIndex*>(index_.get());
+  if (ivf != nullptr && ivf->metric() == metric_) {
+    return WriteIndexFile(env, path, *ivf, ids_, attributes_);
+  }
+  return UnimplementedError(path, ": only an ExactIndex or an IvfIndex of the metric ",
+                            MetricName(metric_), " can be saved; LiveOptions::build made another");
 }
 
 }  // namespace tandem::index

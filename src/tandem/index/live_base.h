@@ -1,5 +1,5 @@
 // The part of a LiveIndex that is built once and then only read: n different ids, their vectors,
-// and the index that searches them. A file of it is that of an ExactIndex with ids.
+// and the index that searches them. A file of it is an index file (index_file.h).
 //
 // Immutable and safe from many threads.
 #pragma once
@@ -12,13 +12,14 @@
 #include <string_view>
 #include <utility>
 
+#include "tandem/base/env.h"
 #include "tandem/base/status.h"
 #include "tandem/index/attributes.h"
-#include "tandem/index/exact_index.h"
 #include "tandem/index/id_map.h"
+#include "tandem/index/index_file.h"
+#include "tandem/index/item_index.h"
 #include "tandem/index/live_attributes.h"
 #include "tandem/index/metric.h"
-#include "tandem/index/snapshot_file.h"
 
 namespace tandem::index {
 
@@ -26,19 +27,24 @@ namespace tandem::index {
 using BuildItemIndex = std::function<Result<std::unique_ptr<ItemIndex>>(std::span<const float> rows,
                                                                         int64_t n, int64_t d)>;
 
+// Builds an index as that of the file: the same engine, metric, and format of rows or target of
+// recall.
+BuildItemIndex BuilderLike(const IndexFile& file);
+
 class LiveBase {
  public:
-  // vectors [n, d], as they are searched: of length 1 for kCosine. `build` may be empty: an
-  // ExactIndex, the only one that Write writes. The errors of `build`.
+  // vectors [n, d], as they are searched: of length 1 for kCosine. Where n is 0 or `build` empty,
+  // an ExactIndex. The errors of `build`.
   static Result<std::shared_ptr<const LiveBase>> Create(std::span<const std::string> ids,
                                                         std::span<const float> vectors, size_t d,
                                                         AttributeTable attributes, Metric metric,
                                                         const BuildItemIndex& build);
   // With columns of no values for the attributes that the file lacks.
-  static Result<std::shared_ptr<const LiveBase>> Open(std::shared_ptr<const SnapshotFile> file,
+  static Result<std::shared_ptr<const LiveBase>> Open(const IndexFile& file,
                                                       std::span<const AttributeField> attributes);
-  // kUnimplemented where `build` made it.
-  Status Write(SnapshotWriter& writer) const;
+  // As WriteIndexFile. kUnimplemented where `build` made neither an ExactIndex nor an IvfIndex, or
+  // one of another metric.
+  Status Write(Env& env, const std::string& path) const;
 
   int64_t size() const { return ids_.size(); }
   const AttributeTable& attributes() const { return attributes_; }
@@ -48,21 +54,19 @@ class LiveBase {
   // -1 where there is none.
   int32_t Find(std::string_view id) const { return ids_.Find(id); }
   void CopyVector(int32_t row, std::span<float> vector) const { index_->CopyVector(row, vector); }
-  // Where it is an ExactIndex; else null.
-  const ExactIndex* exact() const { return exact_; }
 
  private:
-  LiveBase(IdMap ids, AttributeTable attributes, std::unique_ptr<const ItemIndex> index,
-           const ExactIndex* exact)
+  LiveBase(IdMap ids, AttributeTable attributes, Metric metric,
+           std::shared_ptr<const ItemIndex> index)
       : ids_(std::move(ids)),
         attributes_(std::move(attributes)),
-        index_(std::move(index)),
-        exact_(exact) {}
+        metric_(metric),
+        index_(std::move(index)) {}
 
   IdMap ids_;
   AttributeTable attributes_;
-  std::unique_ptr<const ItemIndex> index_;
-  const ExactIndex* exact_;
+  Metric metric_;
+  std::shared_ptr<const ItemIndex> index_;
 };
 
 }  // namespace tandem::index

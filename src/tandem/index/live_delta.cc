@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <functional>
 
 namespace tandem::index {
@@ -35,6 +36,9 @@ void DeltaLog::Append(int64_t row, std::string_view id, std::span<const float> v
   if (chunk == nullptr) chunk = std::make_shared<Chunk>(dimension_);
   const size_t in = In(row);
   std::copy(vector.begin(), vector.end(), chunk->vectors.data() + in * dimension_);
+  double square = 0;
+  for (const float x : vector) square += static_cast<double>(x) * static_cast<double>(x);
+  chunk->lengths[in] = static_cast<float>(std::sqrt(square));
   chunk->ids[in] = id;
   chunk->attributes[in] = attributes;
   chunk->died[in].store(kNever, kRelaxed);
@@ -43,17 +47,24 @@ void DeltaLog::Append(int64_t row, std::string_view id, std::span<const float> v
   slots_[place.slot].store(row, std::memory_order_release);  // a reader may find it at once
 }
 
-void DeltaLog::FindLiving(int64_t begin, int64_t end, uint64_t change, LivingRows& living) const {
+void DeltaLog::FindLiving(int64_t begin, int64_t end, uint64_t change, const Lengths& lengths,
+                          LivingRows& living) const {
   const Chunk& chunk = At(begin);
   const size_t in = In(begin);
   living.first = begin - static_cast<int64_t>(in);
   living.vectors = chunk.vectors.data();
   living.next = std::min(living.first + Rows(1), end);
-  living.count = 0;
-  for (size_t i = in; i < static_cast<size_t>(living.next - living.first); ++i) {
-    living.places[living.count] = static_cast<uint32_t>(i);
-    if (chunk.died[i].load(kRelaxed) > change) ++living.count;
+  const size_t rows = static_cast<size_t>(living.next - living.first);
+  size_t count = 0;
+  for (size_t i = in; i < rows; ++i) {
+    // Without a branch, which nothing could foretell.
+    const bool is_long = chunk.lengths[i] >= lengths.least;
+    const bool is_short = chunk.lengths[i] <= lengths.most;
+    const bool lives = chunk.died[i].load(kRelaxed) > change;
+    living.places[count] = static_cast<uint32_t>(i);
+    count += static_cast<size_t>(is_long & is_short & lives);
   }
+  living.count = count;
 }
 
 int64_t DeltaLog::Find(std::string_view id, int64_t begin, int64_t end) const {

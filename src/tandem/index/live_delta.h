@@ -58,8 +58,14 @@ class DeltaLog {
     size_t count = 0;
     int64_t next = 0;  // where the next range begins
   };
-  // Of [begin, end), begin < end, after this change.
-  void FindLiving(int64_t begin, int64_t end, uint64_t change, LivingRows& living) const;
+  // Of [begin, end), begin < end, after this change; only those whose vectors have a length in
+  // `lengths`, to rounding.
+  struct Lengths {
+    float least = 0;
+    float most = std::numeric_limits<float>::infinity();
+  };
+  void FindLiving(int64_t begin, int64_t end, uint64_t change, const Lengths& lengths,
+                  LivingRows& living) const;
   // The last row of this id in [begin, end), dead or alive; -1 where there is none.
   int64_t Find(std::string_view id, int64_t begin, int64_t end) const;
 
@@ -69,7 +75,8 @@ class DeltaLog {
 
   struct Chunk {
     explicit Chunk(size_t dimension) : vectors(kChunkRows * dimension) {}
-    AlignedBuffer<float> vectors;  // [kChunkRows, d]
+    AlignedBuffer<float> vectors;           // [kChunkRows, d]
+    std::array<float, kChunkRows> lengths;  // of the vectors
     std::array<std::string, kChunkRows> ids;
     std::array<AttributeRow, kChunkRows> attributes;
     std::array<int64_t, kChunkRows> previous;  // row of the same id, or -1

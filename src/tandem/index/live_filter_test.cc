@@ -179,6 +179,40 @@ TEST(LiveFilterTest, AttributesAreReplacedWithTheItemAndMayBeLeftOut) {
   }
 }
 
+// "comedy drama 1990", "- missing".
+std::string Text(const Result<AttributeTable>& row) {
+  if (!row.ok()) return row.status().ToString();
+  std::string text;
+  const CategoryColumn& genres = row->Find("genre")->categories;
+  for (int32_t i = 0; i < genres.size(); ++i) text += StrCat(genres.Value(i), ' ');
+  const double year = row->Find("year")->numbers[0];
+  return text + (std::isnan(year) ? "missing" : StrCat(year));
+}
+
+TEST(LiveFilterTest, TheAttributesOfAnItemComeBackWhereverItIs) {
+  const auto index = LiveIndex::Create(1, {.attributes = kFields}).value();
+  ASSERT_TRUE(Add(*index, {{"a", 3, {"War"}, 1990}, {"b", 2, {}, 2000}}).ok());
+  ASSERT_TRUE(index->Flush().ok());
+  ASSERT_TRUE(Add(*index, {{"a", 3, {"Drama", "Comedy"}, 1995}, {"c", 1, {"War"}, kMissing}}).ok());
+  ASSERT_TRUE(index->Upsert("d", Floats{0}).ok());
+  for (const bool merged : {false, true}) {
+    if (merged) {
+      ASSERT_TRUE(index->Flush().ok());
+    }
+    EXPECT_EQ(Text(index->Attributes("a")), "Comedy Drama 1995");
+    EXPECT_EQ(Text(index->Attributes("b")), "2000");
+    EXPECT_EQ(Text(index->Attributes("c")), "War missing");
+    EXPECT_EQ(Text(index->Attributes("d")), "missing");
+    EXPECT_EQ(index->Attributes("e").status().code(), StatusCode::kNotFound);
+  }
+  const auto taken = index->Attributes("a");
+  ASSERT_TRUE(index->Upsert("e", Floats{5}, &*taken).ok()) << "as Upsert takes them";
+  EXPECT_EQ(Text(index->Attributes("e")), "Comedy Drama 1995");
+  const auto none = LiveIndex::Create(1).value();
+  ASSERT_TRUE(none->Upsert("a", Floats{1}).ok());
+  EXPECT_TRUE(none->Attributes("a")->columns().empty());
+}
+
 TEST(LiveFilterTest, AnOpenedIndexMayHaveMoreAttributesThanItsFile) {
   MemoryEnv env;
   ASSERT_TRUE(LiveIndex::Create(1).value()->Save(env, "empty").ok());

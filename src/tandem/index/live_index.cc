@@ -219,10 +219,11 @@ Result<std::unique_ptr<LiveIndex>> LiveIndex::Create(int64_t dimension, LiveOpti
 Result<std::unique_ptr<LiveIndex>> LiveIndex::Open(const Env& env, const std::string& path,
                                                    LiveOptions options) {
   TANDEM_RETURN_IF_ERROR(CheckOptions(options));
-  TANDEM_ASSIGN_OR_RETURN(auto file, SnapshotFile::Open(env, path));
-  TANDEM_ASSIGN_OR_RETURN(auto base, LiveBase::Open(std::move(file), options.attributes));
-  options.metric = base->exact()->metric();
-  const auto d = static_cast<size_t>(base->exact()->dimension());
+  TANDEM_ASSIGN_OR_RETURN(const IndexFile file, OpenIndexFile(env, path));
+  TANDEM_ASSIGN_OR_RETURN(auto base, LiveBase::Open(file, options.attributes));
+  options.metric = file.metric;
+  if (options.build == nullptr) options.build = BuilderLike(file);
+  const auto d = static_cast<size_t>(file.index->dimension());
   auto state = FirstState(std::move(base), d, options.metric);
   return std::unique_ptr<LiveIndex>(
       new LiveIndex(std::make_unique<Core>(std::move(state), std::move(options))));
@@ -376,6 +377,13 @@ Result<std::vector<float>> LiveIndex::Vector(std::string_view id) const {
   return vector;
 }
 
+Result<AttributeTable> LiveIndex::Attributes(std::string_view id) const {
+  const auto state = core_->Read();
+  const int32_t ordinal = state->Find(id);
+  if (ordinal < 0) return NoSuchItem(id);
+  return state->Attributes(ordinal);
+}
+
 bool LiveIndex::Contains(std::string_view id) const { return core_->Read()->Find(id) >= 0; }
 int64_t LiveIndex::size() const { return core_->Read()->size; }
 int64_t LiveIndex::dimension() const { return static_cast<int64_t>(core_->Read()->dimension); }
@@ -384,9 +392,7 @@ Status LiveIndex::Flush() { return core_->MergeNow(); }
 Status LiveIndex::Save(Env& env, const std::string& path) {
   TANDEM_RETURN_IF_ERROR(Flush());
   const std::shared_ptr<const LiveBase> base = core_->Read()->base;
-  TANDEM_ASSIGN_OR_RETURN(const auto writer, SnapshotWriter::Create(env, path));
-  TANDEM_RETURN_IF_ERROR(base->Write(*writer));
-  return writer->Finish();
+  return base->Write(env, path);
 }
 LiveStats LiveIndex::stats() const { return core_->stats(); }
 

@@ -13,10 +13,11 @@
 //
 // Items live in a base, built once and immutable, and a log of what came after; deleted ones are
 // marked. When `merge_at` have come together, a thread builds a new base beside the one that
-// serves; answers are the same before, during and after that. A change is written to the log and
-// published at once: a call that begins after it returned sees it. A call that reads takes the
-// state of one moment; it takes no lock and waits for no writer and no merge. Writers wait for each
-// other, microseconds, and for the end of a merge while it is published.
+// serves; where that is an ExactIndex of floats, answers are the same before, during and after it.
+// A change is written to the log and published at once: a call that begins after it returned sees
+// it. A call that reads takes the state of one moment; it takes no lock and waits for no writer and
+// no merge. Writers wait for each other, microseconds, and for the end of a merge while it is
+// published.
 //
 // Safe from many threads. Errors change nothing: kInvalidArgument for what a caller gives,
 // kNotFound for an id that is not there, kResourceExhausted beyond 2^31 - 1 items. Where memory
@@ -56,8 +57,9 @@ struct LiveOptions {
   int64_t merge_at = 0;
   // Whether a thread merges then; if not, only Flush does.
   bool merge_in_background = true;
-  // Builds the base from rows [n, d], n >= 1; it must search by the metric, kCosine as kDot of
-  // vectors of length 1. It is called by one thread at a time. Empty: ExactIndex.
+  // Builds the base from rows [n, d], n >= 1; it must search by the metric, where kCosine may also
+  // be kDot, as the vectors have length 1. It is called by one thread at a time. Empty: an
+  // ExactIndex, or after Open the engine of the file with the options that it was built with.
   std::function<Result<std::unique_ptr<ItemIndex>>(std::span<const float> rows, int64_t n,
                                                    int64_t d)>
       build;
@@ -91,9 +93,9 @@ class LiveIndex {
  public:
   // Never null. kInvalidArgument: a dimension outside of 1 to 65536, merge_at < 0.
   static Result<std::unique_ptr<LiveIndex>> Create(int64_t dimension, LiveOptions options = {});
-  // A file that Save or `tandem index build` has made: mapped, not read. The metric is that of
-  // the file, whatever the options say. kDataLoss for a file that is damaged or another's, and
-  // what Env says of the path.
+  // A file that Save or `tandem index build` has made (index_file.h): mapped, not read. The metric
+  // is that of the file, whatever the options say. kDataLoss for a file that is damaged or
+  // another's, and what Env says of the path.
   static Result<std::unique_ptr<LiveIndex>> Open(const Env& env, const std::string& path,
                                                  LiveOptions options = {});
   // Waits for a merge that has begun. No other call may be under way.
@@ -121,6 +123,8 @@ class LiveIndex {
   Result<std::vector<Neighbor>> NeighborsOf(std::string_view id, int64_t k,
                                             LiveSearch search = {}) const;
   Result<std::vector<float>> Vector(std::string_view id) const;
+  // As Upsert takes them: a table of one row, with all columns of the index.
+  Result<AttributeTable> Attributes(std::string_view id) const;
   bool Contains(std::string_view id) const;
   int64_t size() const;
   int64_t dimension() const;
@@ -130,7 +134,9 @@ class LiveIndex {
   // Merges all that was changed before the call, on this thread; the errors of `build`.
   Status Flush();
   // Flush, and a file of the items of that moment, written beside the path and renamed: on an error
-  // the file that was there is as it was. kUnimplemented where LiveOptions::build is set.
+  // the file that was there is as it was. kUnimplemented where LiveOptions::build makes neither an
+  // ExactIndex nor an IvfIndex, or one of another metric. Without items the file is of an
+  // ExactIndex.
   Status Save(Env& env, const std::string& path);
   LiveStats stats() const;
 

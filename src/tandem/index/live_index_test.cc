@@ -16,8 +16,8 @@
 #include "tandem/base/memory_env.h"
 #include "tandem/base/rng.h"
 #include "tandem/index/exact_index.h"
+#include "tandem/index/index_file.h"
 #include "tandem/index/metric.h"
-#include "tandem/index/snapshot_file.h"
 
 namespace tandem::index {
 namespace {
@@ -246,9 +246,7 @@ TEST(LiveIndexTest, AnEmptyIndexAndOneWithRowNumbersForIdsAreOpened) {
   EXPECT_THAT(*empty->Search(Floats{1, 0}, 1), ElementsAre(Near("a", -4)));
 
   const auto exact = ExactIndex::Create(Floats{1, 2, 3}, 3, 1).value();
-  const auto writer = SnapshotWriter::Create(env, "n").value();
-  ASSERT_TRUE(exact->Write(*writer).ok());
-  ASSERT_TRUE(writer->Finish().ok());
+  ASSERT_TRUE(WriteIndexFile(env, "n", *exact, IdMap::Identity(3), AttributeTable(3)).ok());
   const auto numbered = LiveIndex::Open(env, "n").value();
   EXPECT_THAT(*numbered->Search(Floats{1}, 2), ElementsAre(Near("2", 3), Near("1", 2)));
   ASSERT_TRUE(numbered->Delete("2").ok());
@@ -371,8 +369,6 @@ TEST(LiveIndexTest, AMergeThatFailsKeepsTheOldBaseAndSaysSo) {
   EXPECT_EQ(index->stats().merges, 1);
   EXPECT_EQ(index->stats().pending, 1);
   next = kGood;
-  MemoryEnv env;
-  EXPECT_EQ(index->Save(env, "i").code(), StatusCode::kUnimplemented);
   ASSERT_TRUE(index->Upsert("b", Floats{2}).ok());
   ASSERT_TRUE(index->Delete("a").ok());
   ASSERT_TRUE(index->Flush().ok());

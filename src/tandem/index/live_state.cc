@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <iterator>
 #include <limits>
 #include <new>
@@ -9,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "tandem/index/scan_data.h"
 #include "tandem/math/kernels.h"
 
 namespace tandem::index {
@@ -48,6 +50,13 @@ void LiveState::CopyVector(int32_t ordinal, std::span<float> vector) const {
   if (ordinal < base->size()) return base->CopyVector(ordinal, vector);
   const std::span<const float> row = log->Vector(begin + ordinal - base->size());
   std::copy(row.begin(), row.end(), vector.begin());
+}
+
+Result<AttributeTable> LiveState::Attributes(int32_t ordinal) const {
+  if (ordinal < base->size()) return base->attributes().Row(ordinal);
+  const AttributeRow& row = log->Attributes(begin + ordinal - base->size());
+  if (row.table == nullptr) return AttributeTable(1);
+  return row.table->Row(row.row);
 }
 
 void LiveState::Kill(int32_t ordinal) {
@@ -120,12 +129,41 @@ Result<std::vector<std::vector<Hit>>> LiveState::Search(std::span<const float> q
   return found;
 }
 
+namespace {
+
+// The lengths of vectors that can have a score of at least `threshold`, by Cauchy and Schwarz:
+// q . x <= |q| |x|, and -|q - x|^2 <= -(|q| - |x|)^2. What sums in float can add to a score is
+// allowed for with room to spare, and so are what rounding took from a length and products that
+// are too small for a float.
+DeltaLog::Lengths LengthsThatReach(Metric metric, double query, size_t d, float threshold) {
+  DeltaLog::Lengths all;
+  const double rounding = 1e-6 * static_cast<double>(d + 16);
+  const auto needed = static_cast<double>(threshold);
+  if (rounding > 0.1 || !(query < kLargestNorm)) return all;
+  if (metric == Metric::kDot && needed > 1e-30 && query > 0) {
+    return {.least = static_cast<float>(needed / query * (1 - rounding)), .most = all.most};
+  }
+  if (metric == Metric::kL2 && std::isfinite(needed)) {
+    const double reach = std::sqrt(std::max(-needed, 0.0));
+    const double room = rounding * (query + reach) + 1e-16;
+    return {.least = static_cast<float>(query - reach - room),
+            .most = static_cast<float>(query + reach + room)};
+  }
+  return all;
+}
+
+}  // namespace
+
 Status LiveState::ScanLog(std::span<const float> query, std::span<const int32_t> exclude,
                           RowFilter* filter, TopK& best) const {
   DeltaLog::LivingRows rows;
   std::array<float, DeltaLog::kChunkRows> room;
+  const double length = std::sqrt(SquaredNorm(query));
+  if (begin < end) best.Tighten();
   for (int64_t row = begin; row < end; row = rows.next) {
-    log->FindLiving(row, end, change, rows);
+    const DeltaLog::Lengths lengths =
+        LengthsThatReach(metric, length, query.size(), best.threshold());
+    log->FindLiving(row, end, change, lengths, rows);
     const std::span<const uint32_t> places(rows.places.data(), rows.count);
     const std::span<float> scores(room.data(), rows.count);
     if (metric == Metric::kL2) {

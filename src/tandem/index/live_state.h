@@ -54,6 +54,8 @@ struct LiveState {
   // kDataLoss where the file of the base is damaged.
   Result<std::string> Id(int32_t ordinal) const;
   void CopyVector(int32_t ordinal, std::span<float> vector) const;
+  // A table of one row.
+  Result<AttributeTable> Attributes(int32_t ordinal) const;
 
   // queries [q, d], finite, of length 1 for kCosine; k >= 1; exclude: none, or for each query;
   // filter: null for none. The errors of Filter::Evaluate. For
