@@ -174,6 +174,21 @@ TEST(IndexFileTest, AFullDiskLeavesTheOldIndex) {
   EXPECT_GT(n, 10);
 }
 
+TEST(IndexFileTest, AFileCutAnywhereIsRefused) {
+  MemoryEnv env;
+  for (const bool ivf : {false, true}) {
+    const Parts parts = Make(Metric::kL2);
+    ASSERT_TRUE((ivf ? WriteIvf(env, parts) : Write(env, parts)).ok());
+    const std::string whole = *env.ReadFile("i.index");
+    for (size_t size = 0; size < whole.size(); size += size < 200 ? 1 : 13) {
+      ASSERT_TRUE(env.WriteFile("i.index", whole.substr(0, size)).ok());
+      const Status status = OpenIndexFile(env, "i.index").status();
+      ASSERT_EQ(status.code(), StatusCode::kDataLoss) << size;
+      ASSERT_THAT(status.message(), HasSubstr("i.index"));
+    }
+  }
+}
+
 // Damage behind matching checksums: an error, or an index that can be searched, in bounds.
 void DamageAtRandom(MemoryEnv& env) {
   const std::string good = *env.ReadFile("i.index");
