@@ -1,6 +1,7 @@
 // A std::vector for tens of megabytes and more: its storage is asked for in huge pages, where the
 // system has them, so that who jumps about in it seldom waits for the tables of pages, and who
-// fills it is not stopped every 4 KiB.
+// fills it is not stopped every 4 KiB. What resize() adds is not set: who asks for megabytes is about
+// to write them.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +28,10 @@ struct LargeAllocator {
   T* allocate(size_t n) {
     if (n > std::numeric_limits<size_t>::max() / sizeof(T)) throw std::bad_alloc();
     return static_cast<T*>(AllocateLarge(n * sizeof(T)));
+  }
+  template <typename U>
+  void construct(U* place) {
+    ::new (static_cast<void*>(place)) U;
   }
   void deallocate(T* storage, size_t /*n*/) noexcept { FreeLarge(storage); }
 

@@ -1,6 +1,7 @@
 #include "tandem/cli/index_input.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -10,6 +11,7 @@
 #include "tandem/format/npy.h"
 #include "tandem/format/safetensors.h"
 #include "tandem/index/filter.h"
+#include "tandem/math/kernels.h"
 
 namespace tandem::cli {
 namespace {
@@ -30,15 +32,30 @@ Status CheckShape(std::string_view what, std::span<const int64_t> shape) {
                               ShapeText(shape));
 }
 
-Result<Vectors> FromNpy(std::string_view bytes, const std::string& path) {
-  auto array = format::ReadNpyFloats(bytes);
-  if (!array.ok()) return array.status().WithContext(path);
-  TANDEM_RETURN_IF_ERROR(CheckShape(path, array->shape));
-  return Vectors{array->shape[0], array->shape[1], std::move(array->values)};
+// The float32 numbers [n, d] that are a part of a file: as they lie there, or a copy where that is
+// at no multiple of 4.
+Vectors VectorsAt(const std::shared_ptr<const MappedFile>& file, std::string_view part, int64_t n,
+                  int64_t d) {
+  static_assert(std::endian::native == std::endian::little, "numbers are used as they are stored");
+  const size_t count = part.size() / sizeof(float);
+  if (reinterpret_cast<uintptr_t>(part.data()) % alignof(float) == 0) {
+    return {n, d, {reinterpret_cast<const float*>(part.data()), count}, file};
+  }
+  const auto copy = std::make_shared<std::vector<float>>(count);
+  std::memcpy(copy->data(), part.data(), part.size());
+  return {n, d, *copy, copy};
 }
 
-Result<Vectors> FromSafetensors(std::string_view bytes, const VectorSource& source) {
-  const auto reader = format::SafetensorsReader::Parse(bytes);
+Result<Vectors> FromNpy(const std::shared_ptr<const MappedFile>& file, const std::string& path) {
+  const auto array = format::ViewNpyFloats(file->view());
+  if (!array.ok()) return array.status().WithContext(path);
+  TANDEM_RETURN_IF_ERROR(CheckShape(path, array->shape));
+  return VectorsAt(file, array->bytes, array->shape[0], array->shape[1]);
+}
+
+Result<Vectors> FromSafetensors(const std::shared_ptr<const MappedFile>& file,
+                                const VectorSource& source) {
+  const auto reader = format::SafetensorsReader::Parse(file->view());
   if (!reader.ok()) return reader.status().WithContext(source.path);
   std::string name = source.tensor;
   std::string names;
@@ -61,13 +78,14 @@ Result<Vectors> FromSafetensors(std::string_view bytes, const VectorSource& sour
                          "'; there are: ", names.empty() ? "none" : names);
   }
   const std::string what = StrCat(source.path, ": tensor '", name, "'");
-  auto values = format::AsFloats(**view);
-  if (!values.ok()) return values.status().WithContext(what);
+  const auto floats = format::FloatBytes(**view);
+  if (!floats.ok()) return floats.status().WithContext(what);
   TANDEM_RETURN_IF_ERROR(CheckShape(what, (*view)->shape));
-  return Vectors{(*view)->shape[0], (*view)->shape[1], *std::move(values)};
+  return VectorsAt(file, *floats, (*view)->shape[0], (*view)->shape[1]);
 }
 
-Result<Vectors> FromRaw(std::string_view bytes, const VectorSource& source) {
+Result<Vectors> FromRaw(const std::shared_ptr<const MappedFile>& file, const VectorSource& source) {
+  const std::string_view bytes = file->view();
   if (source.dimension < 1) {
     return InvalidArgumentError(
         source.path, ": vectors are read from .npy and .safetensors files, or as raw float32 with ",
@@ -79,10 +97,8 @@ Result<Vectors> FromRaw(std::string_view bytes, const VectorSource& source) {
                                 ", a multiple of ", d * sizeof(float), " bytes, got ",
                                 bytes.size());
   }
-  Vectors vectors = {static_cast<int64_t>(bytes.size() / (d * sizeof(float))), source.dimension,
-                     std::vector<float>(bytes.size() / sizeof(float))};
-  std::memcpy(vectors.values.data(), bytes.data(), bytes.size());
-  return vectors;
+  const auto n = static_cast<int64_t>(bytes.size() / (d * sizeof(float)));
+  return VectorsAt(file, bytes, n, source.dimension);
 }
 
 }  // namespace
@@ -92,11 +108,10 @@ Result<Vectors> ReadVectors(const Env& env, const VectorSource& source) {
     return InvalidArgumentError("--tensor names an array of a .safetensors file; got ",
                                 source.path);
   }
-  TANDEM_ASSIGN_OR_RETURN(const auto mapped, env.Map(source.path));
-  const std::string_view bytes = mapped->view();
-  Result<Vectors> vectors = EndsWith(source.path, ".npy")           ? FromNpy(bytes, source.path)
-                            : EndsWith(source.path, ".safetensors") ? FromSafetensors(bytes, source)
-                                                                    : FromRaw(bytes, source);
+  TANDEM_ASSIGN_OR_RETURN(const auto file, env.Map(source.path));
+  Result<Vectors> vectors = EndsWith(source.path, ".npy")           ? FromNpy(file, source.path)
+                            : EndsWith(source.path, ".safetensors") ? FromSafetensors(file, source)
+                                                                    : FromRaw(file, source);
   if (!vectors.ok()) return vectors;
   if (source.dimension > 0 && vectors->d != source.dimension) {
     return InvalidArgumentError(source.path, ": expected vectors of dimension ", source.dimension,
@@ -105,14 +120,12 @@ Result<Vectors> ReadVectors(const Env& env, const VectorSource& source) {
   if (vectors->n >= std::numeric_limits<int32_t>::max()) {
     return InvalidArgumentError(source.path, ": ", vectors->n, " vectors, at most 2147483646");
   }
+  if (math::AllFinite(vectors->values)) return vectors;
   const auto bad = std::find_if(vectors->values.begin(), vectors->values.end(),
                                 [](float x) { return !std::isfinite(x); });
-  if (bad != vectors->values.end()) {
-    const int64_t at = bad - vectors->values.begin();
-    return InvalidArgumentError(source.path, ": row ", at / vectors->d, ": number ",
-                                at % vectors->d, " is ", *bad, "; expected finite numbers");
-  }
-  return vectors;
+  const int64_t at = bad - vectors->values.begin();
+  return InvalidArgumentError(source.path, ": row ", at / vectors->d, ": number ", at % vectors->d,
+                              " is ", *bad, "; expected finite numbers");
 }
 
 std::vector<std::string_view> Lines(std::string_view text) {

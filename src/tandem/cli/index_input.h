@@ -1,5 +1,5 @@
 // What the verbs of `tandem index` read: vectors, lists of items, an index with all that is in it.
-// Errors name the file and the row, line or query. Values are owned; safe to share.
+// Errors name the file and the row, line or query. Safe to share.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ namespace tandem::cli {
 struct Vectors {
   int64_t n = 0;
   int64_t d = 0;
-  std::vector<float> values;  // [n, d], finite
+  std::span<const float> values;      // [n, d], finite
+  std::shared_ptr<const void> owner;  // of the values: the mapped file, or a copy of what is in it
 };
 
 struct VectorSource {

@@ -67,6 +67,7 @@ Result<index::IndexItems> FromBundle(const Env& env, const ItemSource& source) {
   if (!ids.ok()) return ids.status().WithContext(source.vectors.path);
   return index::IndexItems{.dimension = bundle->dimension(),
                            .vectors = bundle->items.embeddings,
+                           .owner = bundle,
                            .ids = *std::move(ids),
                            .attributes = bundle->attributes};
 }
@@ -75,7 +76,7 @@ Result<index::IndexItems> FromBundle(const Env& env, const ItemSource& source) {
 Result<index::IndexItems> Read(const Env& env, const ItemSource& source,
                                const index::IndexFile* into) {
   if (IsBundle(env, source.vectors.path)) return FromBundle(env, source);
-  TANDEM_ASSIGN_OR_RETURN(Vectors vectors, ReadVectors(env, source.vectors));
+  TANDEM_ASSIGN_OR_RETURN(const Vectors vectors, ReadVectors(env, source.vectors));
   index::IdMap ids = index::IdMap::Identity(vectors.n);
   if (!source.ids.empty()) {
     TANDEM_ASSIGN_OR_RETURN(ids, ReadIds(env, source.ids, vectors.n));
@@ -86,7 +87,8 @@ Result<index::IndexItems> Read(const Env& env, const ItemSource& source,
       index::AttributeTable attributes,
       ReadTable(env, source.attributes, ids, into != nullptr ? &into->attributes : nullptr));
   return index::IndexItems{.dimension = vectors.d,
-                           .vectors = std::move(vectors.values),
+                           .vectors = vectors.values,
+                           .owner = vectors.owner,
                            .ids = std::move(ids),
                            .attributes = std::move(attributes)};
 }

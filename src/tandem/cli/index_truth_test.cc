@@ -26,7 +26,8 @@ index::IndexFile Line(int64_t n, index::Metric metric = index::Metric::kDot) {
           .attributes = index::AttributeTable(n)};
 }
 
-const Vectors kQueries = {2, 2, {1, 0, -1, 0}};  // the largest rows, the smallest ones
+constexpr float kDirections[] = {1, 0, -1, 0};  // the largest rows, the smallest ones
+const Vectors kQueries = {.n = 2, .d = 2, .values = kDirections, .owner = nullptr};
 
 TEST(IndexTruth, IsTheKthBestScoreOfAllRows) {
   const index::IndexFile index = Line(1000);  // more than a block of rows
@@ -80,7 +81,8 @@ TEST(IndexTruth, OfTiesAnyWillDo) {
   const std::vector<float> rows = {1, 0, 1, 0, 1, 0, 0, 0};
   index::IndexFile index = Line(4);
   index.index = index::ExactIndex::Create(rows, 4, 2).value();
-  const Vectors query = {1, 2, {1, 0}};
+  const Vectors query = {
+      .n = 1, .d = 2, .values = std::span(kDirections).first(2), .owner = nullptr};
   Workers workers(1);
   const auto tops = FindTrueTops(index, query, Restriction(), 2, workers);
   EXPECT_EQ(Recall(index, query, tops, std::vector<int32_t>{0, 1}), 1);

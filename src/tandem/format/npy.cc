@@ -106,8 +106,7 @@ std::optional<uint64_t> CountValues(std::span<const int64_t> shape) {
   return static_cast<uint64_t>(count);
 }
 
-template <typename T>
-Result<NpyArray<T>> Read(std::string_view file, std::string_view descr) {
+Result<NpyView> View(std::string_view file, std::string_view descr, size_t value_bytes) {
   if (file.substr(0, kMagic.size()) != kMagic || file.size() < kMagic.size() + 2) {
     return DataLossError("npy: expected the bytes \\x93NUMPY and a version at the start");
   }
@@ -137,11 +136,17 @@ Result<NpyArray<T>> Read(std::string_view file, std::string_view descr) {
   }
   if (header->fortran_order) return InvalidArgumentError("npy: expected C order, got Fortran's");
   const std::optional<uint64_t> count = CountValues(header->shape);
-  if (!count.has_value() || *count * sizeof(T) != file.size()) {
+  if (!count.has_value() || *count * value_bytes != file.size()) {
     return DataLossError("npy: the ", file.size(), " bytes of data do not fit the shape");
   }
-  NpyArray<T> array{std::move(header->shape), std::vector<T>(*count)};
-  if (*count > 0) std::memcpy(array.values.data(), file.data(), file.size());
+  return NpyView{std::move(header->shape), file};
+}
+
+template <typename T>
+Result<NpyArray<T>> Read(std::string_view file, std::string_view descr) {
+  TANDEM_ASSIGN_OR_RETURN(NpyView view, View(file, descr, sizeof(T)));
+  NpyArray<T> array{std::move(view.shape), std::vector<T>(view.bytes.size() / sizeof(T))};
+  if (!view.bytes.empty()) std::memcpy(array.values.data(), view.bytes.data(), view.bytes.size());
   return array;
 }
 
@@ -176,6 +181,8 @@ Result<std::string> Write(std::span<const int64_t> shape, std::span<const T> val
 }  // namespace
 
 Result<NpyArray<float>> ReadNpyFloats(std::string_view file) { return Read<float>(file, kFloats); }
+
+Result<NpyView> ViewNpyFloats(std::string_view file) { return View(file, kFloats, sizeof(float)); }
 
 Result<NpyArray<int64_t>> ReadNpyInt64s(std::string_view file) {
   return Read<int64_t>(file, kInt64s);

@@ -23,6 +23,12 @@ struct NpyArray {
 };
 
 Result<NpyArray<float>> ReadNpyFloats(std::string_view file);
+// The same array where it lies in the file.
+struct NpyView {
+  std::vector<int64_t> shape;
+  std::string_view bytes;  // of the values; of any alignment
+};
+Result<NpyView> ViewNpyFloats(std::string_view file);
 Result<NpyArray<int64_t>> ReadNpyInt64s(std::string_view file);
 
 // Version 1, the data at a multiple of 64 bytes, as numpy writes it.

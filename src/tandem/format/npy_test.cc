@@ -52,6 +52,16 @@ TEST(NpyTest, ReadsBackWhatItWrote) {
   EXPECT_EQ(ReadNpyFloats(*WriteNpy(empty, std::vector<float>()))->shape, empty);
 }
 
+TEST(NpyTest, ShowsTheValuesWhereTheyLie) {
+  const Shape shape = {1, 2};
+  const std::string file = *WriteNpy(shape, std::vector<float>{1.0F, -2.0F});
+  const auto view = ViewNpyFloats(file);
+  ASSERT_TRUE(view.ok()) << view.status();
+  EXPECT_EQ(view->shape, shape);
+  EXPECT_EQ(view->bytes, kTwoFloats);
+  EXPECT_EQ(view->bytes.data(), file.data() + file.size() - 8);
+}
+
 TEST(NpyTest, RefusesOtherArrays) {
   for (const std::string& header :
        {Header("<f4", "True", "(2,)"), Header(">f4", "False", "(2,)"),

@@ -97,18 +97,23 @@ Status CheckTiling(const std::map<std::string, TensorView, std::less<>>& tensors
   return Status();
 }
 
-template <typename T>
-Result<std::vector<T>> CopyValues(const TensorView& view, Dtype dtype) {
+Result<std::string_view> BytesOf(const TensorView& view, Dtype dtype) {
   if (view.dtype != dtype) {
     return InvalidArgumentError("expected a tensor of ", DtypeName(dtype), ", got ",
                                 DtypeName(view.dtype));
   }
-  if (view.bytes.size() % sizeof(T) != 0) {
-    return InvalidArgumentError("expected a multiple of ", sizeof(T), " bytes, got ",
+  if (view.bytes.size() % DtypeBytes(dtype) != 0) {
+    return InvalidArgumentError("expected a multiple of ", DtypeBytes(dtype), " bytes, got ",
                                 view.bytes.size());
   }
-  std::vector<T> values(view.bytes.size() / sizeof(T));
-  if (!values.empty()) std::memcpy(values.data(), view.bytes.data(), view.bytes.size());
+  return view.bytes;
+}
+
+template <typename T>
+Result<std::vector<T>> CopyValues(const TensorView& view, Dtype dtype) {
+  TANDEM_ASSIGN_OR_RETURN(const std::string_view bytes, BytesOf(view, dtype));
+  std::vector<T> values(bytes.size() / sizeof(T));
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
 }
 
@@ -165,6 +170,8 @@ Result<uint64_t> ArrayBytes(Dtype dtype, std::span<const int64_t> shape) {
   }
   return bytes;
 }
+
+Result<std::string_view> FloatBytes(const TensorView& view) { return BytesOf(view, Dtype::kF32); }
 
 Result<std::vector<float>> AsFloats(const TensorView& view) {
   return CopyValues<float>(view, Dtype::kF32);

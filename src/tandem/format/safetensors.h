@@ -33,6 +33,8 @@ struct TensorView {
   std::string_view bytes;      // as many as dtype and shape say; of any alignment
 };
 
+// The bytes of F32 values where they lie; kInvalidArgument for another dtype.
+Result<std::string_view> FloatBytes(const TensorView& view);
 // The values, copied; kInvalidArgument for another dtype.
 Result<std::vector<float>> AsFloats(const TensorView& view);
 Result<std::vector<int64_t>> AsInt64s(const TensorView& view);

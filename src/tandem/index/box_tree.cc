@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "tandem/base/large_vector.h"
 #include "tandem/index/scan_data.h"
 #include "tandem/index/select.h"
 
@@ -117,9 +118,9 @@ class Splitter {
   }
 
   const Sides weights_;
-  std::vector<uint64_t> keys_;  // [n] as those that follow: anything before and after
-  std::vector<uint64_t> scratch_;
-  std::vector<Point> rest_;
+  LargeVector<uint64_t> keys_;  // [n] as those that follow: anything before and after
+  LargeVector<uint64_t> scratch_;
+  LargeVector<Point> rest_;
 };
 
 }  // namespace

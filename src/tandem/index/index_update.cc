@@ -78,18 +78,27 @@ Result<AttributeTable> UpsertAttributes(const AttributeTable& more, const Attrib
 
 }  // namespace
 
+void IndexItems::SetVectors(std::vector<float> values) {
+  const auto kept = std::make_shared<const std::vector<float>>(std::move(values));
+  vectors = *kept;
+  owner = kept;
+}
+
 Result<IndexItems> CopyItems(const IndexFile& file) {
   // All of it is read now: damage must not go into a new file with new checksums.
   TANDEM_RETURN_IF_ERROR(file.file->Verify());
   TANDEM_RETURN_IF_ERROR(file.ids.Verify());
   const auto d = static_cast<size_t>(file.index->dimension());
+  std::vector<float> vectors(static_cast<size_t>(file.index->size()) * d);
+  for (int32_t row = 0; row < file.index->size(); ++row) {
+    file.index->CopyVector(row, std::span(vectors).subspan(static_cast<size_t>(row) * d, d));
+  }
   IndexItems items = {.dimension = file.index->dimension(),
-                      .vectors = std::vector<float>(static_cast<size_t>(file.index->size()) * d),
+                      .vectors = {},
+                      .owner = nullptr,
                       .ids = file.ids,
                       .attributes = file.attributes};
-  for (int32_t row = 0; row < file.index->size(); ++row) {
-    file.index->CopyVector(row, std::span(items.vectors).subspan(static_cast<size_t>(row) * d, d));
-  }
+  items.SetVectors(std::move(vectors));
   return items;
 }
 
@@ -107,11 +116,15 @@ Result<UpsertCounts> UpsertItems(const IndexItems& more, IndexItems& items) {
   TANDEM_ASSIGN_OR_RETURN(AttributeTable attributes,
                           UpsertAttributes(more.attributes, items.attributes, row_of, n));
   const auto d = static_cast<size_t>(items.dimension);
-  items.vectors.resize(static_cast<size_t>(n) * d);
+  std::vector<float> vectors;
+  vectors.reserve(static_cast<size_t>(n) * d);
+  vectors.assign(items.vectors.begin(), items.vectors.end());
+  vectors.resize(static_cast<size_t>(n) * d);
   for (size_t i = 0; i < row_of.size(); ++i) {
     std::copy_n(more.vectors.data() + i * d, d,
-                items.vectors.data() + static_cast<size_t>(row_of[i]) * d);
+                vectors.data() + static_cast<size_t>(row_of[i]) * d);
   }
+  items.SetVectors(std::move(vectors));
   items.ids = std::move(ids);
   items.attributes = std::move(attributes);
   return UpsertCounts{added, more.ids.size() - added};
@@ -139,12 +152,14 @@ Status RemoveItems(std::span<const int32_t> rows, IndexItems& items) {
   TANDEM_ASSIGN_OR_RETURN(AttributeTable attributes,
                           GatherAttributes(items.attributes, std::span(&left, 1), n));
   const auto d = static_cast<size_t>(items.dimension);
+  std::vector<float> vectors;
+  vectors.reserve(static_cast<size_t>(n) * d);
   for (size_t row = 0; row < row_of.size(); ++row) {
     if (row_of[row] < 0) continue;
-    std::copy_n(items.vectors.data() + row * d, d,
-                items.vectors.data() + static_cast<size_t>(row_of[row]) * d);
+    const std::span<const float> kept = items.vectors.subspan(row * d, d);
+    vectors.insert(vectors.end(), kept.begin(), kept.end());
   }
-  items.vectors.resize(static_cast<size_t>(n) * d);
+  items.SetVectors(std::move(vectors));
   items.ids = std::move(ids);
   items.attributes = std::move(attributes);
   return {};

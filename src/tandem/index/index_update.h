@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -19,9 +20,12 @@ namespace tandem::index {
 
 struct IndexItems {
   int64_t dimension = 0;
-  std::vector<float> vectors;  // [n, d], as the index holds them
-  IdMap ids;                   // n
-  AttributeTable attributes;   // n rows
+  std::span<const float> vectors;     // [n, d], as the index holds them
+  std::shared_ptr<const void> owner;  // of the vectors: memory, or a file that is mapped
+  IdMap ids;                          // n
+  AttributeTable attributes;          // n rows
+
+  void SetVectors(std::vector<float> values);
 };
 
 // A copy, for changes. kDataLoss where the file is damaged.

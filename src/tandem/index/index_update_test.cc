@@ -37,15 +37,17 @@ IndexItems ItemsOf(const std::vector<Item>& list, bool genres = true, bool years
   const auto n = static_cast<int64_t>(list.size());
   IndexItems items = {.dimension = kDimension,
                       .vectors = {},
+                      .owner = nullptr,
                       .ids = IdMap::Identity(n),
                       .attributes = AttributeTable(n)};
+  std::vector<float> vectors;
   std::vector<std::string_view> ids;
   std::vector<std::string> values;
   std::vector<int64_t> offsets = {0};
   std::vector<int32_t> codes;
   std::vector<double> numbers;
   for (const Item& item : list) {
-    items.vectors.insert(items.vectors.end(), item.vector.begin(), item.vector.end());
+    vectors.insert(vectors.end(), item.vector.begin(), item.vector.end());
     ids.push_back(item.id);
     for (const std::string& genre : item.genres) {
       codes.push_back(static_cast<int32_t>(values.size()));
@@ -54,6 +56,7 @@ IndexItems ItemsOf(const std::vector<Item>& list, bool genres = true, bool years
     offsets.push_back(static_cast<int64_t>(codes.size()));
     numbers.push_back(item.year.has_value() ? *item.year : kNone);
   }
+  items.SetVectors(std::move(vectors));
   items.ids = IdMap::Build(ids).value();
   if (genres) {
     EXPECT_TRUE(items.attributes.AddCategories("genre", values, offsets, codes).ok());
@@ -149,18 +152,19 @@ TEST(IndexUpdateTest, ChangesAtRandomLeaveWhatAModelOfThemHolds) {
 }
 
 TEST(IndexUpdateTest, RowNumbersStayTheIdsWhereTheNewOnesFollow) {
-  const auto numbered = [](int64_t n) {
-    return IndexItems{.dimension = 1,
-                      .vectors = std::vector<float>(static_cast<size_t>(n), 1),
-                      .ids = IdMap::Identity(n),
-                      .attributes = AttributeTable(n)};
+  const auto items_of = [](IdMap ids, float number) {
+    const int64_t n = ids.size();
+    IndexItems items = {.dimension = 1,
+                        .vectors = {},
+                        .owner = nullptr,
+                        .ids = std::move(ids),
+                        .attributes = AttributeTable(n)};
+    items.SetVectors(std::vector<float>(static_cast<size_t>(n), number));
+    return items;
   };
-  const auto named = [](const std::vector<std::string_view>& ids) {
-    const auto n = static_cast<int64_t>(ids.size());
-    return IndexItems{.dimension = 1,
-                      .vectors = std::vector<float>(ids.size(), 2),
-                      .ids = IdMap::Build(ids).value(),
-                      .attributes = AttributeTable(n)};
+  const auto numbered = [&](int64_t n) { return items_of(IdMap::Identity(n), 1); };
+  const auto named = [&](const std::vector<std::string_view>& ids) {
+    return items_of(IdMap::Build(ids).value(), 2);
   };
   IndexItems items = numbered(3);
   ASSERT_TRUE(UpsertItems(named({"3", "1", "4"}), items).ok());

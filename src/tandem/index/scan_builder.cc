@@ -304,7 +304,7 @@ class Builder {
   std::shared_ptr<Storage> storage_;
   ScanData data_;
   std::vector<float> rests_;  // [kBlockRows] norms of what the axes leave of a block's rows
-  std::vector<Point> points_;
+  LargeVector<Point> points_;
   float largest_sketched_ = 0;  // part of any row along the axes of the sketches
   float largest_rest_ = 0;      // norm of what those leave
 };

@@ -70,6 +70,19 @@ float MaxKernel(const float* HWY_RESTRICT x, size_t n) {
   return max;
 }
 
+// 0 x is 0 unless x is infinite or NaN, and a sum with NaN is NaN.
+bool AllFiniteKernel(const float* HWY_RESTRICT x, size_t n) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  const auto zero = hn::Zero(d);
+  auto sum = zero;
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) sum = hn::MulAdd(hn::LoadU(d, x + i), zero, sum);
+  float total = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < n; ++i) total += x[i] * 0.0F;
+  return total == 0.0F;
+}
+
 float LeastOfLargestKernel(const float* HWY_RESTRICT x, size_t n, size_t k) {
   const D d;
   const size_t lanes = hn::Lanes(d);
@@ -225,6 +238,7 @@ namespace tandem::math {
 HWY_EXPORT(DotKernel);
 HWY_EXPORT(AxpyKernel);
 HWY_EXPORT(MaxKernel);
+HWY_EXPORT(AllFiniteKernel);
 HWY_EXPORT(LeastOfLargestKernel);
 HWY_EXPORT(CountBitsKernel);
 HWY_EXPORT(ExpSubtractSumKernel);
@@ -243,6 +257,10 @@ void Axpy(float alpha, std::span<const float> x, std::span<float> y) {
 }
 
 float Max(std::span<const float> x) { return HWY_DYNAMIC_DISPATCH(MaxKernel)(x.data(), x.size()); }
+
+bool AllFinite(std::span<const float> x) {
+  return HWY_DYNAMIC_DISPATCH(AllFiniteKernel)(x.data(), x.size());
+}
 
 float LeastOfLargest(std::span<const float> x, size_t k) {
   return HWY_DYNAMIC_DISPATCH(LeastOfLargestKernel)(x.data(), x.size(), k);

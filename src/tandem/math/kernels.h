@@ -17,6 +17,8 @@ float Dot(std::span<const float> a, std::span<const float> b);
 void Axpy(float alpha, std::span<const float> x, std::span<float> y);
 // The largest element; -infinity where there is none.
 float Max(std::span<const float> x);
+// Whether no element is infinite or NaN.
+bool AllFinite(std::span<const float> x);
 // A value that at least k of the elements are not below, and mostly no more than k / 8 others;
 // 1 <= k <= n, no NaN. The range is halved again and again: for some hundred of numbers that is
 // faster than to partition them.

@@ -63,6 +63,25 @@ TEST(Kernels, MaxIsTheLargestElementWhereverItStands) {
   });
 }
 
+TEST(Kernels, AllFiniteSeesWhatIsNotAtAnyPlace) {
+  OnEveryTarget([] {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    EXPECT_TRUE(AllFinite({}));
+    for (const size_t n : {1U, 7U, 16U, 37U}) {
+      std::vector<float> x(n, std::numeric_limits<float>::max());
+      x[n / 2] = -std::numeric_limits<float>::denorm_min();
+      EXPECT_TRUE(AllFinite(x));
+      for (size_t i = 0; i < n; ++i) {
+        for (const float bad : {kInfinity, -kInfinity, std::nanf("")}) {
+          std::vector<float> with = x;
+          with[i] = bad;
+          EXPECT_FALSE(AllFinite(with)) << n << " " << i << " " << bad;
+        }
+      }
+    }
+  });
+}
+
 TEST(Kernels, LeastOfLargestLeavesAtLeastKAndFewMore) {
   OnEveryTarget([] {
     for (size_t n = 1; n <= 200; n += n < 20 ? 1 : 17) {
