@@ -14,6 +14,8 @@ ROUNDS = 5
 # Seconds until an app knows a model replica that was not there before: its name is looked up every 2 s, and the cluster's DNS answers
 # from a cache for as many as its records live, 5 to 30 s.
 DISCOVERY = 10
+# When it was told of, the port of the client, and the address of the pod that it goes to.
+Connection = collections.namedtuple("Connection", "told port pod")
 
 
 def setUpModule():
@@ -180,43 +182,48 @@ class ProductionTest(ClusterTestCase):
     def test_a_killed_app_container_costs_its_own_connections_only(self):
         with self.disturb("kill -9 of a recommender-app container") as disturbance:
             pod = wait_for(APP, 2)[0]
-            self.assertIn(pod.ip, self.pods_by_port().values())
             tracker = self.track_connections()
             time.sleep(1)
-            ports = self.pods_by_port()
+            connections = self.connections()
+            self.assertIn(pod.ip, [connection.pod for connection in connections])
             killed = time.time()
             pod.signal(signal.SIGKILL)
             wait_until("the container is restarted", lambda: pod.now().restarts == 1 and pod.now().ready)
             time.sleep(1)
             tracker.terminate()
-        ports |= self.parse_connections(tracker.communicate()[0])
+        connections += self.parse_connections(tracker.communicate()[0], killed)
+
+        def pod_of(answer):
+            """Of the last connection that began from its port before it ended, and a moment more for conntrack to tell."""
+            end = answer.start + answer.milliseconds / 1000 + 0.05
+            own = [connection for connection in connections if connection.port == answer.port and connection.told <= end]
+            return max(own, default=Connection(0, answer.port, None)).pod
+
         failed = disturbance.answers.failed()
         outage = max((answer.start for answer in failed), default=killed) - killed
         REPORT.number("kill -9 of an app container: failed requests", len(failed), f"of {len(disturbance.answers)} in all")
         REPORT.number("kill -9 of an app container: until the last failed request began", outage, "s")
-        self.assertEqual([answer for answer in failed if ports.get(answer.port) not in (pod.ip, None)][:5], [], pod.ip)
-        self.assertGreater(len([answer for answer in disturbance.answers if ports.get(answer.port) not in (pod.ip, None)]), 100)
         # A connection of its own that is refused has no port that could be looked up.
+        others = [(answer, pod_of(answer)) for answer in failed if pod_of(answer) not in (pod.ip, None)]
+        self.assertEqual(others[:5], [], pod.ip)
+        self.assertGreater(sum(pod_of(answer) not in (pod.ip, None) for answer in disturbance.answers), 100)
         self.assertTrue(all(answer.start >= killed - 0.1 for answer in failed))
         self.assertLess(outage, 10)
         self.assertEqual(list(disturbance.answers.mixed()), [])
 
     @staticmethod
-    def parse_connections(text):
-        """{port of the client: address of the pod that its connection to the app went to}"""
-        found = {}
-        for line in text.splitlines():
-            match = re.search(r"sport=(\d+) dport=6000 .*?src=(\S+)", line)
-            if match:
-                found[match[1]] = match[2]
-        return found
+    def parse_connections(text, told):
+        """Those to the app; told then where conntrack does not say when."""
+        pattern = re.compile(r"(?:\[([0-9.]+)\])?.*? sport=(\d+) dport=6000 .*?src=(\S+)")
+        matches = [pattern.match(line) for line in text.splitlines()]
+        return [Connection(float(match[1] or told), match[2], match[3]) for match in matches if match]
 
-    def pods_by_port(self):
-        return self.parse_connections(run(*on_node("conntrack", "-L", "-p", "tcp", "--orig-port-dst", "6000")))
+    def connections(self):
+        return self.parse_connections(run(*on_node("conntrack", "-L", "-p", "tcp", "--orig-port-dst", "6000")), time.time())
 
     @staticmethod
     def track_connections():
-        return subprocess.Popen(on_node("conntrack", "-E", "-e", "NEW,UPDATES", "-p", "tcp", "--orig-port-dst", "6000"),
+        return subprocess.Popen(on_node("conntrack", "-E", "-o", "timestamp", "-e", "NEW,UPDATES", "-p", "tcp", "--orig-port-dst", "6000"),
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
     def test_two_images_that_call_their_model_version_1_are_never_mixed(self):
