@@ -113,8 +113,8 @@ TEST(ExactIndex, GivesBackTheVectorsThatItHolds) {
 }
 
 // Numbers in eighths, so that sums are exact and ties are many; 6,000 items, of which filters of
-// these shares go each way: scored alone below 6,000 / 64 + 256 = 350, by sketches below a sixth,
-// by blocks beyond.
+// these shares go each way for k of 10: scored alone up to 370, by sketches up to 840, by blocks
+// beyond.
 TEST(ExactIndex, AnswersFiltersOfEveryShareAsARankingOfAllDoes) {
   Rng rng(11);
   const size_t n = 6000;
@@ -135,7 +135,8 @@ TEST(ExactIndex, AnswersFiltersOfEveryShareAsARankingOfAllDoes) {
       const auto index =
           ExactIndex::Create(rows, n, static_cast<int64_t>(d), {.metric = metric}).value();
       const NaiveIndex naive(rows, static_cast<int64_t>(d), metric);
-      for (const uint64_t admitted : {3U, 30U, 61U, 90U, 150U, 170U, 500U, 990U}) {  // of 1,000
+      for (const uint64_t admitted :
+           {3U, 30U, 61U, 63U, 90U, 130U, 150U, 500U, 990U}) {  // of 1,000
         Bitmap filter(n);
         for (int32_t item = 0; item < 6000; ++item) {
           if (rng.UniformInt(1000) < admitted) filter.Set(item);
@@ -152,6 +153,42 @@ TEST(ExactIndex, AnswersFiltersOfEveryShareAsARankingOfAllDoes) {
         }
       }
     }
+  }
+}
+
+// 150 queries are 64, 64 and 22 side by side; 20,000 items are 20 blocks, of which most are passed
+// over. One query is so long that nothing may be ruled out, for any that is beside it.
+TEST(ExactIndex, AnswersManyQueriesSideBySideAsOneByOne) {
+  Rng rng(13);
+  const size_t n = 20'000;
+  const size_t d = 12;
+  const size_t q = 150;
+  const std::vector<float> rows = Normals(n * d, rng);
+  std::vector<float> queries = Normals(q * d, rng);
+  for (size_t j = 0; j < d; ++j) queries[130 * d + j] = 2e18F;
+  std::vector<std::vector<int32_t>> seen(q);
+  for (size_t i = 0; i < q; ++i) {
+    for (int32_t item = 0; item < 20'000; item += 1 + static_cast<int32_t>(rng.UniformInt(9))) {
+      if (i % 3 == 0) seen[i].push_back(item);
+    }
+  }
+  const std::vector<std::span<const int32_t>> exclude(seen.begin(), seen.end());
+  const auto index = ExactIndex::Create(rows, n, d).value();
+  for (const size_t k : {1U, 10U, 700U}) {
+    SearchOptions options = {.k = static_cast<int64_t>(k), .exclude = exclude};
+    Found got{std::vector<int32_t>(q * k), std::vector<float>(q * k)};
+    Found want = got;
+    ASSERT_TRUE(index->Search(queries, options, got.ids, got.scores).ok());
+    for (size_t i = 0; i < q; ++i) {
+      options.exclude = std::span(exclude).subspan(i, 1);
+      ASSERT_TRUE(index
+                      ->Search(std::span(queries).subspan(i * d, d), options,
+                               std::span(want.ids).subspan(i * k, k),
+                               std::span(want.scores).subspan(i * k, k))
+                      .ok());
+    }
+    EXPECT_EQ(got.ids, want.ids) << k;
+    EXPECT_EQ(got.scores, want.scores) << k;
   }
 }
 

@@ -12,7 +12,9 @@ namespace {
 
 constexpr size_t kTile = math::kTileRows;
 constexpr int32_t kAll = std::numeric_limits<int32_t>::min();
-constexpr size_t kGrowth = 4;  // of the rank, while too few items are admitted
+// Of the rank, while too few items are admitted: by what would have been enough, and a bit more.
+constexpr double kGrowth = 1.2;
+constexpr size_t kMostGrowth = 4;
 
 class FirstTiles {
  public:
@@ -31,17 +33,19 @@ class FirstTiles {
   void Scan(size_t likely_rank) {
     math::RowSums(codes_.codes(), set_.bytes, tiles_, sums_.data());
     CopyRowsBehindTheEnd();
-    bool full = false;
-    std::vector<float> largest = LargestBounds(2 * kGrowth * likely_rank);
-    for (size_t rank = likely_rank; rank <= largest.size() / 2 && !full; rank *= kGrowth) {
+    double found = 0;
+    const std::vector<float> largest = LargestBounds(2 * kMostGrowth * likely_rank);
+    for (size_t rank = likely_rank; rank <= largest.size() / 2 && found < 1;) {
       const float bound = math::LeastOfLargest(largest, rank);
       for (size_t i = 0; i < tiles_.size(); ++i) bars_[i] = SumAt(lines_[i], bound);
       Pick();
-      full = scorer_.Tighten();
+      found = scorer_.Tighten();
+      const double growth = std::min(kGrowth / std::max(found, 0.01), double{kMostGrowth});
+      rank = static_cast<size_t>(static_cast<double>(rank) * growth) + 1;
     }
     const double needed = query_.Needed(scorer_.threshold());
     for (size_t i = 0; i < tiles_.size(); ++i) {
-      bars_[i] = full ? codes_.Bar(set_.Code(tiles_[i]), needed) : kAll;
+      bars_[i] = found >= 1 ? codes_.Bar(set_.Code(tiles_[i]), needed) : kAll;
     }
     Pick();
     scorer_.Flush();

@@ -93,7 +93,7 @@ TEST(ExactIndex, EqualsTheNaiveRankingForRandomShapes) {
   }
 }
 
-// More items than exclusions are kept as bits for.
+// Half of the items, so that most of the first that are picked are left out.
 TEST(ExactIndex, LeavesOutExclusionsOfALargeCatalogue) {
   Rng rng(23);
   const int64_t n = 140'000;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tandem/index/first_tiles.h"
+#include "tandem/math/kernels.h"
 
 namespace tandem::index {
 namespace {
@@ -21,6 +22,13 @@ constexpr size_t kMostFirstBlocks = 8;
 // Bounds by sketches are looser: the best k by score are among so many times k by them.
 constexpr size_t kSketchRanks = 4;
 
+void Prefetch(const ScanData& data, const BlockTiles& found) {
+  for (size_t i = 0; i < found.count; ++i) {
+    const uint8_t* const bytes = data.tiles.data() + found.tiles[i] * data.tile_bytes();
+    for (size_t j = 0; j < data.tile_bytes(); j += 64) __builtin_prefetch(bytes + j, 0, 2);
+  }
+}
+
 }  // namespace
 
 Scan::Scan(const ScanData& data, std::span<const float> query, const Wanted& wanted)
@@ -32,78 +40,82 @@ Scan::Scan(const ScanData& data, std::span<const float> query, const Wanted& wan
   if (!query_.rules_nothing_out()) query_.BoundBoxes(data_.block_boxes, 0, block_bounds_);
 }
 
-void Scan::Run(size_t most_blocks) {
-  const size_t first = ScanFirstBlocks(most_blocks);
+void Scan::Run() {
+  if (query_.rules_nothing_out()) {
+    for (size_t tile = 0; tile < data_.tile_count(); ++tile) PickRows(tile, ~uint64_t{0});
+    return Flush();
+  }
+  ScanFirstBlocks();
   // What is left, with the k best of those blocks known: a heap from the largest bound on.
   std::vector<std::pair<float, uint32_t>> order;
   order.reserve(block_bounds_.size());
   for (size_t block = 0; block < block_bounds_.size(); ++block) {
-    if (block_bounds_[block] == kScanned) continue;
-    if (static_cast<double>(block_bounds_[block]) < Needed()) continue;
-    order.emplace_back(block_bounds_[block], static_cast<uint32_t>(block));
+    if (MayReach(block)) order.emplace_back(block_bounds_[block], static_cast<uint32_t>(block));
   }
   std::make_heap(order.begin(), order.end());
-  for (size_t scanned = first; scanned < most_blocks && !order.empty(); ++scanned) {
-    if (static_cast<double>(order.front().first) < Needed()) break;
-    Visit(order.front().second);
+  // The tiles of a block are on their way while those of the one before are added up.
+  BlockTiles blocks[2];
+  BlockTiles* now = &blocks[0];
+  BlockTiles* next = &blocks[1];
+  while (!order.empty() && MayReach(order.front().second)) {
+    FindTiles(order.front().second, *next);
+    Prefetch(data_, *next);
+    PickOf(*now);
+    std::swap(now, next);
     std::pop_heap(order.begin(), order.end());
     order.pop_back();
   }
+  PickOf(*now);
+  Flush();
 }
 
-// The most promising blocks, together; how many they are.
-size_t Scan::ScanFirstBlocks(size_t most_blocks) {
-  if (query_.rules_nothing_out() || data_.n == 0) return 0;
+void Scan::ScanFirstBlocks() {
+  if (data_.n == 0) return;
   const size_t of_k = kFirstRowsOfEach * scorer_.LikelyRank() / kBlockRows;
-  const size_t count = std::min(
-      {std::clamp(of_k, kLeastFirstBlocks, kMostFirstBlocks), most_blocks, block_bounds_.size()});
+  const size_t count =
+      std::min(std::clamp(of_k, kLeastFirstBlocks, kMostFirstBlocks), block_bounds_.size());
+  const float least = math::LeastOfLargest(block_bounds_, count);
   std::vector<uint32_t> tiles;
   tiles.reserve(count * kBlockTiles);
-  for (size_t i = 0; i < count; ++i) {
-    const auto best = std::max_element(block_bounds_.begin(), block_bounds_.end());
-    *best = kScanned;
-    const size_t begin = static_cast<size_t>(best - block_bounds_.begin()) * kBlockTiles;
+  for (size_t block = 0; block < block_bounds_.size(); ++block) {
+    if (block_bounds_[block] < least || tiles.size() == count * kBlockTiles) continue;
+    block_bounds_[block] = kScanned;
+    const size_t begin = block * kBlockTiles;
     const size_t end = std::min(begin + kBlockTiles, data_.tile_count());
     for (size_t tile = begin; tile < end; ++tile) tiles.push_back(static_cast<uint32_t>(tile));
   }
   ScanFirstTiles(data_.Tiles(), query_, query_.codes(), tiles, scorer_.LikelyRank(), scorer_);
+}
+
+size_t Scan::BlocksLeft(std::span<uint32_t> blocks) const {
+  const double needed = Needed();
+  size_t count = 0;
+  for (size_t block = 0; block < block_bounds_.size(); ++block) {
+    blocks[count] = static_cast<uint32_t>(block);
+    count += static_cast<size_t>(static_cast<double>(block_bounds_[block]) >= needed);
+  }
   return count;
 }
 
-void Scan::Visit(size_t block) {
-  if (block_bounds_[block] == kScanned) return;
-  if (static_cast<double>(block_bounds_[block]) < Needed()) return;
-  block_bounds_[block] = kScanned;
-  ScanBlock(block);
-}
-
-void Scan::ScanBlock(size_t block) {
+void Scan::FindTiles(size_t block, BlockTiles& found) {
+  Flush();
   const size_t begin = block * kBlockTiles;
   const size_t count = std::min(kBlockTiles, data_.tile_count() - begin);
-  if (query_.rules_nothing_out()) {
-    for (size_t i = 0; i < count; ++i) scorer_.PickRows(data_.Tiles(), begin + i, ~uint64_t{0});
-    return scorer_.Flush();
-  }
-  float bounds[kBlockTiles];
-  query_.BoundBoxes(data_.tile_boxes, begin, std::span(bounds, count));
   const double needed = Needed();
-  uint32_t tiles[kBlockTiles];
-  size_t left = 0;
+  float bounds[kBlockTiles];
+  int32_t bars[kBlockTiles];
+  query_.BoundBoxes(data_.tile_boxes, begin, std::span(bounds, count));
+  query_.codes().Bars(data_.codes.subspan(begin, count), needed, bars);
+  found.count = 0;
   for (size_t i = 0; i < count; ++i) {
-    if (static_cast<double>(bounds[i]) < needed) continue;
-    tiles[left++] = static_cast<uint32_t>(begin + i);
+    found.tiles[found.count] = static_cast<uint32_t>(begin + i);
+    found.bars[found.count] = bars[i];
+    found.count += static_cast<size_t>(static_cast<double>(bounds[i]) >= needed);
   }
-  PickOf(data_.Tiles(), query_.codes(), std::span(tiles, left));
 }
 
-void Scan::PickOf(const TileSet& set, const QueryCodes& codes, std::span<const uint32_t> tiles) {
-  const double needed = Needed();
-  int32_t bars[kBlockTiles];
-  uint64_t rows[kBlockTiles];
-  for (size_t i = 0; i < tiles.size(); ++i) bars[i] = codes.Bar(set.Code(tiles[i]), needed);
-  math::RowsAtLeast(codes.codes(), set.bytes, tiles, bars, rows);
-  for (size_t i = 0; i < tiles.size(); ++i) scorer_.PickRows(set, tiles[i], rows[i]);
-  scorer_.Flush();
+void Scan::PickOf(const BlockTiles& found) {
+  PickOf(data_.Tiles(), query_.codes(), std::span(found.tiles, found.count), found.bars);
 }
 
 void Scan::ScanAdmitted(const TileSet& admitted) {
@@ -120,7 +132,20 @@ void Scan::ScanAdmitted(const TileSet& admitted) {
   }
   for (size_t begin = 0; begin < tiles.size(); begin += kBlockTiles) {
     const size_t count = std::min(kBlockTiles, tiles.size() - begin);
-    PickOf(admitted, *sketch_codes_, std::span(tiles).subspan(begin, count));
+    int32_t bars[kBlockTiles];
+    std::fill_n(bars, count, sketch_codes_->Bar(data_.sketch_code, Needed()));
+    PickOf(admitted, *sketch_codes_, std::span(tiles).subspan(begin, count), bars);
+    Flush();
+  }
+}
+
+// Of at most kBlockTiles tiles, those rows whose sums reach the bars.
+void Scan::PickOf(const TileSet& set, const QueryCodes& codes, std::span<const uint32_t> tiles,
+                  std::span<const int32_t> bars) {
+  uint64_t rows[kBlockTiles];
+  math::RowsAtLeast(codes.codes(), set.bytes, tiles, bars.data(), rows);
+  for (size_t i = 0; i < tiles.size(); ++i) {
+    if (rows[i] != 0) scorer_.PickRows(set, tiles[i], rows[i]);
   }
 }
 

@@ -2,7 +2,9 @@
 // floats. A Scan is for one query and one thread; ScanData may be shared by many.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -13,31 +15,53 @@
 
 namespace tandem::index {
 
+// Tiles of one block, and what their sums must reach.
+struct BlockTiles {
+  size_t count = 0;
+  uint32_t tiles[kBlockTiles];
+  int32_t bars[kBlockTiles];
+};
+
 class Scan {
  public:
   // All must outlive the scan. query [dimension], finite, for kCosine of length 1 or zero.
   Scan(const ScanData& data, std::span<const float> query, const Wanted& wanted);
 
-  // Scans the blocks from the most promising one on, at most so many.
-  void Run(size_t most_blocks);
-  // Scans a block unless it was scanned or cannot hold any of the k best: for several scans that
-  // go through the blocks side by side.
-  void Visit(size_t block);
+  // One of these. Every block that may hold one of the k best, from the most promising one on.
+  void Run();
+  // Of those that the filter admits, where it admits few: bounds some of them one by one by their
+  // sketches; each of them in one call.
+  void ScanAdmitted(const TileSet& admitted);
+  // All of those, where they are very few.
+  void ScoreAdmitted();
+  // Or the most promising blocks alone, and then what ScanBatch (batch_scan.h) needs.
+  void ScanFirstBlocks();
+
   // Best first; after that the scan is over.
   std::span<const Hit> Sorted() { return scorer_.Sorted(); }
 
-  // Instead of Run and Visit, where the filter admits few: bounds some of them one by one by their
-  // sketches; each of them in one call.
-  void ScanAdmitted(const TileSet& admitted);
-  // Or scores them all, where they are very few.
-  void ScoreAdmitted();
+  bool rules_nothing_out() const { return query_.rules_nothing_out(); }
+  const QueryCodes& codes() const { return query_.codes(); }
+  // Whether a block was not scanned yet and may hold one of the k best, as far as is known.
+  bool MayReach(size_t block) const {
+    return static_cast<double>(block_bounds_[block]) >= Needed();
+  }
+  // The blocks that may, ascending, to `blocks` [all blocks]; how many.
+  size_t BlocksLeft(std::span<uint32_t> blocks) const;
+  // Scores what is pending, and says which tiles of a block may hold one of the k best then.
+  void FindTiles(size_t block, BlockTiles& found);
+  // Rows of such a tile whose sums reach its bar, to be scored by and by.
+  void PickRows(size_t tile, uint64_t rows) { scorer_.PickRows(data_.Tiles(), tile, rows); }
+  void Flush() { scorer_.Flush(); }
 
  private:
-  double Needed() const { return query_.Needed(scorer_.threshold()); }
-  size_t ScanFirstBlocks(size_t most_blocks);
-  void ScanBlock(size_t block);
-  // Of at most kBlockTiles tiles, those rows that may reach what is needed.
-  void PickOf(const TileSet& set, const QueryCodes& codes, std::span<const uint32_t> tiles);
+  // What bounds must reach; more than that of a scanned block.
+  double Needed() const {
+    return std::max(query_.Needed(scorer_.threshold()), std::numeric_limits<double>::lowest());
+  }
+  void PickOf(const BlockTiles& found);
+  void PickOf(const TileSet& set, const QueryCodes& codes, std::span<const uint32_t> tiles,
+              std::span<const int32_t> bars);
 
   const ScanData& data_;
   const Wanted wanted_;

@@ -35,12 +35,7 @@ inline constexpr size_t kBlockTiles = 16;
 inline constexpr size_t kMostSketchGroups = 4;
 inline constexpr size_t kBlockRows = kBlockTiles * math::kTileRows;
 
-// How a tile's coordinates became bytes: y is near scale * (code - math::kCodeOffset).
-struct TileCode {
-  float scale;
-  float error;  // largest |y - what its bytes say|
-  float norm;   // largest |what the bytes say|
-};
+using math::TileCode;
 
 // Bounds on the items of a tile or a block, an array for each side of the box: over its items, the
 // least and the largest part along the first two axes, and the largest norm of the rest.

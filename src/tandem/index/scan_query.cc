@@ -52,10 +52,16 @@ double QueryCodes::Lost(const TileCode& code) const {
   return error_ * static_cast<double>(code.norm) + norm_ * static_cast<double>(code.error);
 }
 
-int32_t QueryCodes::Bar(const TileCode& code, double needed) const {
-  const double bar = (needed - Lost(code)) / (scale_ * static_cast<double>(code.scale)) + offset_;
-  constexpr double kMost = 1 << 30;
-  return static_cast<int32_t>(std::floor(std::clamp(bar, -kMost, kMost)));
+void QueryCodes::Bars(std::span<const TileCode> tiles, double needed, int32_t* bars) const {
+  math::SumBars(
+      {.needed = needed, .by_norm = error_, .by_error = norm_, .scale = scale_, .offset = offset_},
+      tiles, bars);
+}
+
+int32_t QueryCodes::Bar(const TileCode& tile, double needed) const {
+  int32_t bar = 0;
+  Bars(std::span(&tile, 1), needed, &bar);
+  return bar;
 }
 
 math::SumLine QueryCodes::BoundOf(const TileCode& code) const {

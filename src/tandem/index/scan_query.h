@@ -18,8 +18,10 @@ class QueryCodes {
   void Encode(std::span<const float> head, double tail, size_t groups);
 
   std::span<const int8_t> codes() const { return codes_; }
-  // What a sum of bytes must reach for its item to reach the inner product `needed`.
-  int32_t Bar(const TileCode& code, double needed) const;
+  // What sums of bytes must reach for their items to reach the inner product `needed`: of each
+  // tile.
+  void Bars(std::span<const TileCode> tiles, double needed, int32_t* bars) const;
+  int32_t Bar(const TileCode& tile, double needed) const;
   // The bound that Bar turns around, as a line over the sums, to compare items of several tiles by;
   // rounded.
   math::SumLine BoundOf(const TileCode& code) const;

@@ -13,33 +13,29 @@ size_t LikelyRankOf(size_t n, const Wanted& wanted) {
   return std::min(n, wanted.LikelyRank() * n / std::max<size_t>(wanted.admitted, 1));
 }
 
-}  // namespace
-
-Exclusions::Exclusions(std::span<const int32_t> sorted, size_t items) : sorted_(sorted) {
-  constexpr size_t kMostBits = 1 << 17;  // 16 KiB
-  if (sorted.empty() || items > kMostBits) return;
-  bits_.resize((items + 63) / 64);
-  for (const int32_t item : sorted) {
-    if (item >= 0 && static_cast<size_t>(item) < items) {
-      bits_[static_cast<size_t>(item) / 64] |= uint64_t{1} << (item % 64);
-    }
+// A binary search without branches, which nothing could foretell.
+bool Contains(std::span<const int32_t> ascending, int32_t item) {
+  if (ascending.empty()) return false;
+  const int32_t* first = ascending.data();  // not above the item, if any is not
+  for (size_t left = ascending.size(); left > 1;) {
+    const size_t half = left / 2;
+    first += first[half] <= item ? half : 0;
+    left -= half;
   }
+  return *first == item;
 }
 
-bool Exclusions::Contains(int32_t item) const {
-  if (!bits_.empty()) return (bits_[static_cast<size_t>(item) / 64] >> (item % 64) & 1) != 0;
-  return std::binary_search(sorted_.begin(), sorted_.end(), item);
-}
+}  // namespace
 
 Scorer::Scorer(const ScanData& data, std::span<const float> query, const Wanted& wanted)
     : data_(data),
       query_(query),
       likely_rank_(LikelyRankOf(data.n, wanted)),
-      excluded_(wanted.exclude, data.n),
+      excluded_(wanted.exclude),
       filter_(wanted.filter),
       best_(wanted.k) {}
 
-bool Scorer::Tighten() {
+double Scorer::Tighten() {
   Flush();
   return best_.Tighten();
 }
@@ -56,13 +52,13 @@ void Scorer::PickRows(const TileSet& set, size_t tile, uint64_t rows) {
     const int32_t item = data_.item_of[place];
     if (static_cast<size_t>(item) >= data_.n) continue;  // of a damaged file
     if (filter_ != nullptr && !filter_->Contains(item)) continue;
-    if (excluded_.Contains(item)) continue;
+    if (Contains(excluded_, item)) continue;
     Add(place);
   }
 }
 
 void Scorer::PickItem(int32_t item) {
-  if (excluded_.Contains(item)) return;
+  if (Contains(excluded_, item)) return;
   const auto place = static_cast<size_t>(data_.place_of[static_cast<size_t>(item)]);
   if (place < data_.n && data_.item_of[place] == item) Add(place);  // else the file is damaged
 }

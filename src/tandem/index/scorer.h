@@ -12,20 +12,6 @@
 
 namespace tandem::index {
 
-// The items that a query leaves out. What a user has seen is just what scores high, so that it is
-// asked for often: a bit an item, where they are not too many to clear for each query.
-class Exclusions {
- public:
-  // `sorted` must outlive this; rows outside of 0..items-1 are passed over.
-  Exclusions(std::span<const int32_t> sorted, size_t items);
-
-  bool Contains(int32_t item) const;
-
- private:
-  std::span<const int32_t> sorted_;
-  std::vector<uint64_t> bits_;
-};
-
 // What one query asks for.
 struct Wanted {
   size_t k = 0;                      // at most n
@@ -33,9 +19,9 @@ struct Wanted {
   const Bitmap* filter = nullptr;    // null: all
   size_t admitted = 0;               // how many items the filter admits, n without one
 
-  // How many of the best of what the filter admits hold about the k best: an eighth of what users
+  // How many of the best of what the filter admits hold about the k best, where some of what users
   // leave out is near the top.
-  size_t LikelyRank() const { return k + exclude.size() / 8; }
+  size_t LikelyRank() const { return k + exclude.size() / 32; }
 };
 
 class Scorer {
@@ -47,8 +33,8 @@ class Scorer {
   size_t LikelyRank() const { return likely_rank_; }
   // No score below this can be among the k best, as far as what is scored tells.
   float threshold() const { return best_.threshold(); }
-  // Scores what is pending and makes the threshold that of all so far; whether there are k.
-  bool Tighten();
+  // Scores what is pending and makes the threshold that of all so far; which share of k there is.
+  double Tighten();
 
   // Rows of a tile, a bit a row; each of them once. Bits behind the last row are passed over.
   void PickRows(const TileSet& set, size_t tile, uint64_t rows);
@@ -68,7 +54,7 @@ class Scorer {
   const ScanData& data_;
   std::span<const float> query_;
   size_t likely_rank_;
-  Exclusions excluded_;
+  std::span<const int32_t> excluded_;  // ascending
   const Bitmap* filter_;
   TopK best_;
   uint32_t pending_[kMostPending];  // places that are not scored yet

@@ -43,10 +43,10 @@ class TopK {
     if (count_ == keys_.size()) Cut();
   }
 
-  // Makes the threshold that of all that was offered so far; whether there are k of them.
-  bool Tighten() {
+  // Makes the threshold that of all that was offered so far; which share of k that is, at most 1.
+  double Tighten() {
     if (count_ >= k_) Cut();
-    return count_ >= k_;
+    return static_cast<double>(count_) / static_cast<double>(k_);
   }
 
   // All that are left, best first; nothing may be offered after that.

@@ -1,5 +1,7 @@
 #include "tandem/math/tiles.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -39,6 +41,7 @@ Sums AddProducts(Sums sum, const uint8_t* rows, Sums codes) {
   return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 #endif
 }
+Sums Larger(Sums a, Sums b) { return _mm512_max_epi32(a, b); }
 uint64_t AtLeast(Sums sum, int32_t threshold) {
   return _mm512_cmpge_epi32_mask(sum, _mm512_set1_epi32(threshold));
 }
@@ -53,6 +56,7 @@ Sums AddProducts(Sums sum, const uint8_t* rows, Sums codes) {
       _mm256_maddubs_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows)), codes);
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
+Sums Larger(Sums a, Sums b) { return _mm256_max_epi32(a, b); }
 uint64_t AtLeast(Sums sum, int32_t threshold) {
   const Sums below = _mm256_cmpgt_epi32(_mm256_set1_epi32(threshold), sum);
   const int bits = _mm256_movemask_ps(_mm256_castsi256_ps(below));
@@ -81,6 +85,10 @@ Sums AddProducts(Sums sum, const uint8_t* rows, QueryCodes codes) {
   }
   return sum;
 }
+Sums Larger(Sums a, const Sums& b) {
+  for (size_t r = 0; r < kLanes; ++r) a.lane[r] = std::max(a.lane[r], b.lane[r]);
+  return a;
+}
 uint64_t AtLeast(const Sums& sum, int32_t threshold) {
   uint64_t bits = 0;
   for (size_t r = 0; r < kLanes; ++r) bits |= uint64_t{sum.lane[r] >= threshold} << r;
@@ -89,6 +97,18 @@ uint64_t AtLeast(const Sums& sum, int32_t threshold) {
 #endif
 
 constexpr size_t kVectors = kTileRows / kLanes;
+constexpr size_t kTogether = kLanes / 4;  // queries whose sums fit into the registers
+
+// Of some vectors of sums of a tile. Mostly none reaches it: that is seen by the largest of them.
+template <size_t kCount>
+HWY_INLINE uint64_t BitsAtLeast(const Sums (&sums)[kCount], int32_t threshold) {
+  Sums largest = sums[0];
+  for (size_t v = 1; v < kCount; ++v) largest = Larger(largest, sums[v]);
+  if (AtLeast(largest, threshold) == 0) return 0;
+  uint64_t bits = 0;
+  for (size_t v = 0; v < kCount; ++v) bits |= AtLeast(sums[v], threshold) << (v * kLanes);
+  return bits;
+}
 
 // The sums begin with the first products: gcc would fill the array with zeros in memory.
 HWY_INLINE void SumTile(const int8_t* HWY_RESTRICT query, size_t groups,
@@ -105,22 +125,61 @@ HWY_INLINE void SumTile(const int8_t* HWY_RESTRICT query, size_t groups,
   }
 }
 
-// A tile that is picked lies anywhere: it is on its way while the one before is added up.
 void RowsAtLeastKernel(const int8_t* HWY_RESTRICT query, size_t groups,
                        const uint8_t* HWY_RESTRICT tiles, const uint32_t* HWY_RESTRICT which,
                        size_t count, const int32_t* HWY_RESTRICT thresholds,
                        uint64_t* HWY_RESTRICT rows) {
   const size_t bytes = groups * kTileRows * kTileGroup;
   for (size_t i = 0; i < count; ++i) {
-    if (i + 1 < count) {
-      const uint8_t* const next = tiles + which[i + 1] * bytes;
-      for (size_t j = 0; j < bytes; j += 64) __builtin_prefetch(next + j);
-    }
     Sums sums[kVectors];
     SumTile(query, groups, tiles + which[i] * bytes, sums);
-    uint64_t bits = 0;
-    for (size_t v = 0; v < kVectors; ++v) bits |= AtLeast(sums[v], thresholds[i]) << (v * kLanes);
-    rows[i] = bits;
+    rows[i] = BitsAtLeast(sums, thresholds[i]);
+  }
+}
+
+// Of `kQueries` queries with a tile, a part of it after another: what is loaded of the tile is
+// added up for each of them.
+template <size_t kQueries>
+HWY_INLINE void RowsOfTile(const int8_t* const (&queries)[kQueries], size_t groups,
+                           const uint8_t* HWY_RESTRICT tile, const int32_t* HWY_RESTRICT thresholds,
+                           uint64_t* HWY_RESTRICT rows) {
+  constexpr size_t kPart = 4;  // vectors
+  constexpr size_t kBytes = kLanes * kTileGroup;
+  for (size_t q = 0; q < kQueries; ++q) rows[q] = 0;
+  for (size_t part = 0; part < kVectors; part += kPart) {
+    Sums sums[kQueries][kPart];
+    for (size_t q = 0; q < kQueries; ++q) {
+      for (size_t v = 0; v < kPart; ++v) sums[q][v] = Zeros();
+    }
+    const uint8_t* bytes = tile + part * kBytes;
+    for (size_t g = 0; g < groups; ++g, bytes += kTileRows * kTileGroup) {
+      for (size_t q = 0; q < kQueries; ++q) {
+        const auto codes = Codes(queries[q] + g * kTileGroup);
+        for (size_t v = 0; v < kPart; ++v) {
+          sums[q][v] = AddProducts(sums[q][v], bytes + v * kBytes, codes);
+        }
+      }
+    }
+    for (size_t q = 0; q < kQueries; ++q) {
+      rows[q] |= BitsAtLeast(sums[q], thresholds[q]) << (part * kLanes);
+    }
+  }
+}
+
+void RowsAtLeastForEachKernel(const int8_t* HWY_RESTRICT queries, size_t groups,
+                              const uint32_t* HWY_RESTRICT which, size_t count,
+                              const uint8_t* HWY_RESTRICT tile,
+                              const int32_t* HWY_RESTRICT thresholds, uint64_t* HWY_RESTRICT rows) {
+  const auto query = [&](size_t i) { return queries + which[i] * groups * kTileGroup; };
+  size_t i = 0;
+  for (; i + kTogether <= count; i += kTogether) {
+    const int8_t* together[kTogether];
+    for (size_t q = 0; q < kTogether; ++q) together[q] = query(i + q);
+    RowsOfTile(together, groups, tile, thresholds + i, rows + i);
+  }
+  for (; i < count; ++i) {
+    const int8_t* const one[] = {query(i)};
+    RowsOfTile(one, groups, tile, thresholds + i, rows + i);
   }
 }
 
@@ -162,6 +221,39 @@ void LargestOfLinesKernel(const SumLine* HWY_RESTRICT lines, size_t count,
       hn::StoreU(best, d, largest + r);
     }
   }
+}
+
+int32_t OneSumBar(const SumBar& bar, const TileCode& code) {
+  const double lost =
+      bar.by_norm * static_cast<double>(code.norm) + bar.by_error * static_cast<double>(code.error);
+  const double sum =
+      (bar.needed - lost) / (bar.scale * static_cast<double>(code.scale)) + bar.offset;
+  constexpr double kMost = 1 << 30;
+  return static_cast<int32_t>(std::floor(std::max(-kMost, std::min(sum, kMost))));
+}
+
+void SumBarsKernel(const SumBar& bar, const TileCode* HWY_RESTRICT codes, size_t count,
+                   int32_t* HWY_RESTRICT bars) {
+  const hn::ScalableTag<double> d;
+  const hn::Rebind<float, decltype(d)> df;
+  const hn::Rebind<int32_t, decltype(d)> di;
+  const auto most = hn::Set(d, 1 << 30);
+  const size_t lanes = hn::Lanes(d);
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    auto scale = hn::Undefined(df);
+    auto error = hn::Undefined(df);
+    auto norm = hn::Undefined(df);
+    hn::LoadInterleaved3(df, &codes[i].scale, scale, error, norm);
+    auto left = hn::Set(d, bar.needed);
+    left = hn::NegMulAdd(hn::Set(d, bar.by_norm), hn::PromoteTo(d, norm), left);
+    left = hn::NegMulAdd(hn::Set(d, bar.by_error), hn::PromoteTo(d, error), left);
+    const auto step = hn::Mul(hn::Set(d, bar.scale), hn::PromoteTo(d, scale));
+    const auto sum = hn::Add(hn::Div(left, step), hn::Set(d, bar.offset));
+    const auto within = hn::Max(hn::Neg(most), hn::Min(sum, most));
+    hn::StoreU(hn::DemoteTo(di, hn::Floor(within)), di, bars + i);
+  }
+  for (; i < count; ++i) bars[i] = OneSumBar(bar, codes[i]);
 }
 
 void WeightedSumKernel(float a, const float* HWY_RESTRICT x, float b, const float* HWY_RESTRICT y,
@@ -238,9 +330,11 @@ HWY_AFTER_NAMESPACE();
 namespace tandem::math {
 
 HWY_EXPORT(RowsAtLeastKernel);
+HWY_EXPORT(RowsAtLeastForEachKernel);
 HWY_EXPORT(RowSumsKernel);
 HWY_EXPORT(SumsBetweenKernel);
 HWY_EXPORT(LargestOfLinesKernel);
+HWY_EXPORT(SumBarsKernel);
 HWY_EXPORT(WeightedSumKernel);
 HWY_EXPORT(LargestMagnitudeKernel);
 HWY_EXPORT(QuantiseTileKernel);
@@ -249,6 +343,13 @@ void RowsAtLeast(std::span<const int8_t> query, const uint8_t* tiles,
                  std::span<const uint32_t> which, const int32_t* thresholds, uint64_t* rows) {
   HWY_DYNAMIC_DISPATCH(RowsAtLeastKernel)
   (query.data(), query.size() / kTileGroup, tiles, which.data(), which.size(), thresholds, rows);
+}
+
+void RowsAtLeastForEach(const int8_t* queries, std::span<const uint32_t> which,
+                        std::span<const uint8_t> tile, const int32_t* thresholds, uint64_t* rows) {
+  HWY_DYNAMIC_DISPATCH(RowsAtLeastForEachKernel)
+  (queries, tile.size() / (kTileRows * kTileGroup), which.data(), which.size(), tile.data(),
+   thresholds, rows);
 }
 
 void RowSums(std::span<const int8_t> query, const uint8_t* tiles, std::span<const uint32_t> which,
@@ -265,6 +366,10 @@ void SumsBetween(const int32_t* sums, std::span<const int32_t> least, const int3
 void LargestOfLines(std::span<const SumLine> lines, const int32_t* sums, std::span<float> largest) {
   HWY_DYNAMIC_DISPATCH(LargestOfLinesKernel)
   (lines.data(), lines.size(), sums, largest.size() / kTileRows, largest.data());
+}
+
+void SumBars(const SumBar& bar, std::span<const TileCode> codes, int32_t* bars) {
+  HWY_DYNAMIC_DISPATCH(SumBarsKernel)(bar, codes.data(), codes.size(), bars);
 }
 
 void WeightedSum(float a, const float* x, float b, const float* y, float c, const float* z,

@@ -22,6 +22,10 @@ inline constexpr int kMostQueryCode = 64;
 // thresholds_i. query [4 g], g >= 1, tiles [any, g, kTileRows, 4].
 void RowsAtLeast(std::span<const int8_t> query, const uint8_t* tiles,
                  std::span<const uint32_t> which, const int32_t* thresholds, uint64_t* rows);
+// Of one tile, for some queries of many: bit r of rows_i is set where query which_i . row r is at
+// least thresholds_i. queries [any, 4 g], tile [g, kTileRows, 4].
+void RowsAtLeastForEach(const int8_t* queries, std::span<const uint32_t> which,
+                        std::span<const uint8_t> tile, const int32_t* thresholds, uint64_t* rows);
 
 // sums_i_r = query . row r of tile which_i, sums [which, kTileRows].
 void RowSums(std::span<const int8_t> query, const uint8_t* tiles, std::span<const uint32_t> which,
@@ -37,6 +41,24 @@ struct SumLine {
 // largest_c_r = the largest a_i sums_i_r + b_i of i = c, c + C, c + 2 C, ...; largest [C,
 // kTileRows], C at most the number of lines.
 void LargestOfLines(std::span<const SumLine> lines, const int32_t* sums, std::span<float> largest);
+
+// How the coordinates y of a tile became bytes: y is near scale * (code - kCodeOffset).
+struct TileCode {
+  float scale;
+  float error;  // of any row, largest |y - what its bytes say|
+  float norm;   // of any row, largest |what its bytes say|
+};
+// What the sums of tiles must reach, from what bounds must: bars_i is the largest integer that is
+// not above (needed - by_norm norm_i - by_error error_i) / (scale scale_i) + offset, but for
+// rounding in double, and within 2^30 of zero. scale is positive.
+struct SumBar {
+  double needed;
+  double by_norm;
+  double by_error;
+  double scale;
+  double offset;
+};
+void SumBars(const SumBar& bar, std::span<const TileCode> codes, int32_t* bars);
 
 // out_i = a x_i + b y_i + c z_i, all of one length: upper bounds of the scores in boxes.
 void WeightedSum(float a, const float* x, float b, const float* y, float c, const float* z,

@@ -78,6 +78,37 @@ TEST(Tiles, RowsAtLeastAreThoseWhoseSumReachesTheThresholdOfTheirTile) {
   });
 }
 
+// Any number of queries: those that are added up together and what is left of them.
+TEST(Tiles, RowsAtLeastForEachHasTheRowsOfEachQueryOfATile) {
+  OnEveryTarget([] {
+    Rng rng(8);
+    for (const size_t groups : {1U, 2U, 8U, 9U, 32U}) {
+      const std::vector<uint8_t> tile = RandomTiles(rng, 1, groups);
+      std::vector<int8_t> queries;
+      for (int i = 0; i < 12; ++i) {
+        const std::vector<int8_t> query = RandomQuery(rng, groups);
+        queries.insert(queries.end(), query.begin(), query.end());
+      }
+      std::vector<uint32_t> which;
+      std::vector<int32_t> thresholds;
+      std::vector<uint64_t> want;
+      for (size_t count = 0; count <= 11; ++count) {
+        std::vector<uint64_t> rows(count);
+        RowsAtLeastForEach(queries.data(), which, tile, thresholds.data(), rows.data());
+        EXPECT_EQ(rows, want) << groups << " groups";
+        which.push_back(static_cast<uint32_t>(rng.UniformInt(12)));
+        const auto begin = queries.begin() + static_cast<std::ptrdiff_t>(which.back() * 4 * groups);
+        const std::vector<int8_t> query(begin, begin + static_cast<std::ptrdiff_t>(4 * groups));
+        const std::vector<int32_t> sums = SumsOf(query, tile, {0});
+        // The sum of a row of each part of the tile, so that it has at least this one.
+        thresholds.push_back(sums[count * 6 % kTileRows]);
+        want.push_back(AtLeast(sums, 0, thresholds.back()));
+        EXPECT_NE(want.back(), 0U);
+      }
+    }
+  });
+}
+
 TEST(Tiles, RowSumsAreExact) {
   OnEveryTarget([] {
     Rng rng(4);
@@ -139,6 +170,34 @@ TEST(Tiles, LargestOfLinesGroupsTiles) {
       EXPECT_EQ(largest[r], std::max(s, 10 - s));
       EXPECT_EQ(largest[kTileRows + r], 2 * s);
     }
+  });
+}
+
+// (100 - 2 * 3 - 4 * i) / (0.5 * 0.25) + 7 = 759 - 32 i.
+TEST(Tiles, SumBarsIsTheLargestIntegerBelowWhatBoundsMustReach) {
+  OnEveryTarget([] {
+    const SumBar bar = {.needed = 100, .by_norm = 2, .by_error = 4, .scale = 0.5, .offset = 7};
+    for (size_t n = 0; n <= 20; ++n) {
+      std::vector<TileCode> codes;
+      for (size_t i = 0; i < n; ++i) codes.push_back({0.25F, static_cast<float>(i), 3});
+      std::vector<int32_t> bars(n);
+      SumBars(bar, codes, bars.data());
+      for (size_t i = 0; i < n; ++i) EXPECT_EQ(bars[i], 759 - 32 * static_cast<int32_t>(i));
+    }
+    const std::vector<TileCode> codes(9, {1, 0, 0});
+    std::vector<int32_t> bars(9);
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const auto bar_of = [&](double needed) {
+      SumBars({.needed = needed, .by_norm = 0, .by_error = 0, .scale = 1, .offset = 0}, codes,
+              bars.data());
+      EXPECT_EQ(bars, std::vector<int32_t>(9, bars[0]));
+      return bars[0];
+    };
+    EXPECT_EQ(bar_of(2.75), 2);
+    EXPECT_EQ(bar_of(-2.25), -3);
+    EXPECT_EQ(bar_of(1e300), 1 << 30);
+    EXPECT_EQ(bar_of(-1e300), -(1 << 30));
+    EXPECT_EQ(bar_of(-kInfinity), -(1 << 30));
   });
 }
 

@@ -1,0 +1,128 @@
+#include "tandem/index/batch_scan.h"
+
+#include <array>
+#include <utility>
+#include <vector>
+
+namespace tandem::index {
+namespace {
+
+// Who adds up which tiles of a block.
+struct BlockWork {
+  struct Tile {
+    size_t count = 0;
+    uint32_t scans[kMostBatch];
+    int32_t bars[kMostBatch];
+  };
+  size_t first_tile = 0;
+  std::array<Tile, kBlockTiles> tiles;
+};
+
+class BatchScan {
+ public:
+  BatchScan(const ScanData& data, std::span<Scan> scans)
+      : data_(data), scans_(scans), ends_(data.block_count()) {}
+
+  void Run() {
+    for (Scan& scan : scans_) scan.ScanFirstBlocks();
+    CopyCodes();
+    ListVisits();
+    // The tiles of a block are on their way while those of the one before are added up.
+    BlockWork works[2];
+    BlockWork* now = &works[0];
+    BlockWork* next = &works[1];
+    for (size_t block = 0; block < ends_.size(); ++block) {
+      if (Visits(block).empty()) continue;
+      Prepare(block, *next);
+      AddUp(*now);
+      std::swap(now, next);
+    }
+    AddUp(*now);
+    for (Scan& scan : scans_) scan.Flush();
+  }
+
+ private:
+  void CopyCodes() {
+    for (const Scan& scan : scans_) {
+      const std::span<const int8_t> codes = scan.codes().codes();
+      codes_.insert(codes_.end(), codes.begin(), codes.end());
+    }
+  }
+
+  // The scans that may have to visit each block: counted, then put in their places.
+  void ListVisits() {
+    std::vector<uint32_t> blocks(scans_.size() * ends_.size());
+    std::vector<size_t> counts;
+    for (size_t i = 0; i < scans_.size(); ++i) {
+      const std::span<uint32_t> own = std::span(blocks).subspan(i * ends_.size(), ends_.size());
+      counts.push_back(scans_[i].BlocksLeft(own));
+      for (const uint32_t block : own.first(counts[i])) ++ends_[block];
+    }
+    size_t total = 0;
+    for (size_t& end : ends_) total += std::exchange(end, total);
+    visits_.resize(total);
+    for (uint32_t i = 0; i < scans_.size(); ++i) {
+      for (size_t j = 0; j < counts[i]; ++j) visits_[ends_[blocks[i * ends_.size() + j]]++] = i;
+    }
+  }
+
+  std::span<const uint32_t> Visits(size_t block) const {
+    const size_t begin = block == 0 ? 0 : ends_[block - 1];
+    return std::span(visits_).subspan(begin, ends_[block] - begin);
+  }
+
+  void Prepare(size_t block, BlockWork& work) {
+    work.first_tile = block * kBlockTiles;
+    for (BlockWork::Tile& tile : work.tiles) tile.count = 0;
+    BlockTiles found;
+    for (const uint32_t scan : Visits(block)) {
+      if (!scans_[scan].MayReach(block)) continue;
+      scans_[scan].FindTiles(block, found);
+      for (size_t i = 0; i < found.count; ++i) {
+        BlockWork::Tile& tile = work.tiles[found.tiles[i] - work.first_tile];
+        tile.scans[tile.count] = scan;
+        tile.bars[tile.count++] = found.bars[i];
+      }
+    }
+    for (size_t i = 0; i < kBlockTiles; ++i) {
+      if (work.tiles[i].count == 0) continue;
+      const std::span<const uint8_t> bytes = TileBytes(work.first_tile + i);
+      for (size_t j = 0; j < bytes.size(); j += 64) __builtin_prefetch(bytes.data() + j, 0, 2);
+    }
+  }
+
+  void AddUp(const BlockWork& work) {
+    uint64_t rows[kMostBatch];
+    for (size_t i = 0; i < kBlockTiles; ++i) {
+      const BlockWork::Tile& tile = work.tiles[i];
+      if (tile.count == 0) continue;
+      math::RowsAtLeastForEach(codes_.data(), std::span(tile.scans, tile.count),
+                               TileBytes(work.first_tile + i), tile.bars, rows);
+      for (size_t j = 0; j < tile.count; ++j) {
+        if (rows[j] != 0) scans_[tile.scans[j]].PickRows(work.first_tile + i, rows[j]);
+      }
+    }
+  }
+
+  std::span<const uint8_t> TileBytes(size_t tile) const {
+    return data_.tiles.subspan(tile * data_.tile_bytes(), data_.tile_bytes());
+  }
+
+  const ScanData& data_;
+  const std::span<Scan> scans_;
+  std::vector<int8_t> codes_;     // [scans, 4 groups]
+  std::vector<size_t> ends_;      // [blocks] of a block's visits
+  std::vector<uint32_t> visits_;  // scans, those of a block side by side
+};
+
+}  // namespace
+
+void ScanBatch(const ScanData& data, std::span<Scan> scans) {
+  const auto alone = [](const Scan& scan) { return scan.rules_nothing_out(); };
+  if (scans.size() > 1 && std::none_of(scans.begin(), scans.end(), alone)) {
+    return BatchScan(data, scans).Run();
+  }
+  for (Scan& scan : scans) scan.Run();
+}
+
+}  // namespace tandem::index
