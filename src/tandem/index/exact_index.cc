@@ -30,10 +30,13 @@ constexpr size_t kScored = 320;
 constexpr size_t kScoredOfEach = 5;
 
 void Put(std::span<const Hit> hits, std::span<int32_t> ids, std::span<float> scores) {
-  for (size_t i = 0; i < ids.size(); ++i) {
-    ids[i] = i < hits.size() ? hits[i].item : -1;
-    scores[i] = i < hits.size() ? hits[i].score : -std::numeric_limits<float>::infinity();
+  for (size_t i = 0; i < hits.size(); ++i) {
+    ids[i] = hits[i].item;
+    scores[i] = hits[i].score;
   }
+  std::fill(ids.begin() + std::ssize(hits), ids.end(), -1);
+  std::fill(scores.begin() + std::ssize(hits), scores.end(),
+            -std::numeric_limits<float>::infinity());
 }
 
 // By how many items a filter admits.

@@ -1,4 +1,5 @@
-// Selecting and sorting of distinct integers without branches that depend on them.
+// Selecting and sorting of distinct integers without branches that depend on them; more than some
+// tens are sorted by math/sort.h.
 //
 // A search keeps some hundred keys and cuts them down again and again: there the standard
 // algorithms spend their time on mispredicted comparisons. Here a partition writes each key to
@@ -12,6 +13,8 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+
+#include "tandem/math/sort.h"
 
 namespace tandem::index {
 
@@ -71,8 +74,12 @@ inline void SelectLargest(std::span<uint64_t> keys, size_t k, std::span<uint64_t
                    std::greater<>());
 }
 
+// From so many keys on, vectors make up for what they take to begin.
+inline constexpr size_t kLeastVectorSort = 48;
+
 // scratch [n] holds anything before and after.
 inline void SortDescending(std::span<uint64_t> keys, std::span<uint64_t> scratch) {
+  if (keys.size() >= kLeastVectorSort) return math::SortDescending(keys);
   select_internal::Sort(keys, scratch, select_internal::MostPartitions(keys.size()));
 }
 

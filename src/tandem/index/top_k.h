@@ -51,10 +51,10 @@ class TopK {
 
   // All that are left, best first; nothing may be offered after that.
   std::span<const Hit> Sorted() {
-    if (count_ > k_) Cut();
     SortDescending(std::span(keys_).first(count_), scratch_);
-    hits_.reserve(count_);
-    for (size_t i = 0; i < count_; ++i) hits_.push_back(HitOf(keys_[i]));
+    count_ = std::min(count_, k_);
+    hits_.resize(count_);
+    for (size_t i = 0; i < count_; ++i) hits_[i] = HitOf(keys_[i]);
     return hits_;
   }
 
@@ -72,7 +72,13 @@ class TopK {
   }
   void Cut() {
     if (k_ > 0) {
-      SelectLargest(std::span(keys_).first(count_), k_, scratch_);
+      const std::span<uint64_t> keys = std::span(keys_).first(count_);
+      // Which for hundreds takes less than to select.
+      if (k_ >= kLeastVectorSort) {
+        SortDescending(keys, scratch_);
+      } else {
+        SelectLargest(keys, k_, scratch_);
+      }
       threshold_ = HitOf(keys_[k_ - 1]).score;
     }
     count_ = k_;
