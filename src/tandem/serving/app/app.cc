@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "tandem/base/log.h"
 #include "tandem/bundle/reader.h"
 #include "tandem/serving/app/recommend_handler.h"
 #include "tandem/serving/net/http_metrics.h"
@@ -32,7 +33,7 @@ class App::Core {
                       }),
                   &observers_),
         router_([this](int http_status) { http_metrics_.CountRefused(http_status); }),
-        swap_patience_(options.swap_patience) {}
+        patience_(options.patience) {}
   // What is told of versions lives longer than their polling, what is served longer than servers.
   ~Core() {
     stopping_ = true;
@@ -104,10 +105,17 @@ class App::Core {
   // Both servers look for versions by themselves. The app goes second, so that it is not the only
   // one to have the new one; not for ever, and not where no model server answers anyway.
   void AwaitModelServer(const std::shared_ptr<const bundle::Bundle>& next) {
+    using Presence = RemoteEncoder::Presence;
     const auto now = versions_.Get();
-    if (!now.ok() || !remote_->IsServed(now->Share())) return;
-    const auto until = std::chrono::steady_clock::now() + swap_patience_;
-    while (!stopping_ && std::chrono::steady_clock::now() < until && !remote_->IsServed(next)) {
+    const bool would_degrade = now.ok() ? remote_->Find(now->Share()) == Presence::kServed
+                                        : remote_->Find(next) == Presence::kOtherBundle;
+    if (!would_degrade || remote_->Find(next) == Presence::kServed) return;
+    Log(LogLevel::kInfo,
+        StrCat("version ", next->version, " waits for a model server that has it, ",
+               patience_.count(), " ms at most"));
+    const auto until = std::chrono::steady_clock::now() + patience_;
+    while (!stopping_ && std::chrono::steady_clock::now() < until &&
+           remote_->Find(next) != Presence::kServed) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   }
@@ -128,7 +136,7 @@ class App::Core {
   net::Router router_;
   std::unique_ptr<net::HttpServer> server_;
   std::unique_ptr<net::HttpServer> monitoring_;
-  const std::chrono::milliseconds swap_patience_;
+  const std::chrono::milliseconds patience_;
   recommend::InProcessEncoder in_process_;
   std::unique_ptr<RemoteEncoder> remote_;  // none: in process
 };

@@ -348,12 +348,19 @@ void RemoteEncoder::Encode(std::shared_ptr<const bundle::Bundle> bundle, std::st
              });
 }
 
-bool RemoteEncoder::IsServed(std::shared_ptr<const bundle::Bundle> bundle) {
-  std::promise<bool> served;
-  core_->Ask(std::move(bundle), "", [&served](const Result<std::vector<float>>& embedding) {
-    served.set_value(embedding.ok());
+RemoteEncoder::Presence RemoteEncoder::Find(std::shared_ptr<const bundle::Bundle> bundle) {
+  std::promise<Outcome> outcome;
+  core_->Ask(std::move(bundle), "", [&outcome](const Result<std::vector<float>>& embedding) {
+    outcome.set_value(OutcomeOf(embedding.status()));
   });
-  return served.get_future().get();
+  switch (outcome.get_future().get()) {
+    case Outcome::kServed:
+      return Presence::kServed;
+    case Outcome::kOtherBundle:
+      return Presence::kOtherBundle;
+    default:
+      return Presence::kNoAnswer;
+  }
 }
 
 }  // namespace tandem::app

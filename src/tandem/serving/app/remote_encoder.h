@@ -47,8 +47,10 @@ class RemoteEncoder final : public recommend::QueryEncoder {
 
   void Encode(std::shared_ptr<const bundle::Bundle> bundle, std::string_view user_id,
               Done done) override;
-  // Whether some replica serves this bundle; asks them now. Blocks for `timeout` at most.
-  bool IsServed(std::shared_ptr<const bundle::Bundle> bundle);
+  // Whether some replica serves this bundle, or those that answer have others only; asks now.
+  // Blocks for `timeout` at most.
+  enum class Presence { kServed, kOtherBundle, kNoAnswer };
+  Presence Find(std::shared_ptr<const bundle::Bundle> bundle);
 
  private:
   class Core;

@@ -200,14 +200,29 @@ TEST_F(RemoteEncoderReplicasTest, TheOneWithTheRightBundleIsFoundAmongManyByTheF
   EncodeWhole(20);
 }
 
+TEST_F(RemoteEncoderReplicasTest, WhetherABundleIsServedOrAnotherOrNobodyAnswersIsToldApart) {
+  using Presence = RemoteEncoder::Presence;
+  FakeModelServer& server = AddServer();
+  Start();
+  EXPECT_EQ(encoder_->Find(bundle_), Presence::kServed);
+  server.Answer({kTheirs, kEmbedding});
+  EXPECT_EQ(encoder_->Find(bundle_), Presence::kOtherBundle);
+  server.Answer({.error = grpc::Status(grpc::NOT_FOUND, "no such version")});
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));  // is asked for it again
+  EXPECT_EQ(encoder_->Find(bundle_), Presence::kOtherBundle);
+  server.Answer({.error = grpc::Status(grpc::UNAVAILABLE, "away")});
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  EXPECT_EQ(encoder_->Find(bundle_), Presence::kNoAnswer);
+}
+
 TEST_F(RemoteEncoderReplicasTest, AReplicaThatGetsTheRightBundleIsFoundSoon) {
   FakeModelServer& server =
       AddServer({.error = grpc::Status(grpc::FAILED_PRECONDITION, "another bundle")});
   Start();
   EXPECT_TRUE(Encode().degraded);
-  EXPECT_FALSE(encoder_->IsServed(bundle_));
+  EXPECT_NE(encoder_->Find(bundle_), RemoteEncoder::Presence::kServed);
   server.Answer({kOurs, kEmbedding});
-  for (int i = 0; i < 5000 && !encoder_->IsServed(bundle_); ++i) {
+  for (int i = 0; i < 5000 && encoder_->Find(bundle_) != RemoteEncoder::Presence::kServed; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   EncodeWhole(20);
