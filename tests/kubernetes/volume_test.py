@@ -14,6 +14,7 @@ from fixture import (APP, EXAMPLE, MODEL, NAMESPACE, OUT, REPORT, ROOT, ClusterT
 VOLUME = ROOT / "volume"
 BASE = VOLUME / "user_model"
 USER = 65532
+SETTLED = 3  # seconds, after which no proxy sends a connection to a pod that was killed to begin anew
 EPOCHS = 30  # a second of training: what is published matters, not how good it is
 # A volume of this machine's disk, bound to the claim of the overlay.
 PERSISTENT_VOLUME = {
@@ -82,6 +83,7 @@ class VolumeTest(ClusterTestCase):
         restart(MODEL, APP)
         for app in (MODEL, APP):
             wait_for(app, 2)
+        time.sleep(SETTLED)
         address = external_address(NAMESPACE)
         wait_until("answers come through the model server",
                    lambda: all(ask(address)[0] == 200 and "x-tandem-degraded" not in ask(address)[1] for _ in range(4)))
