@@ -1,7 +1,7 @@
 // A std::vector for tens of megabytes and more: its storage is asked for in huge pages, where the
 // system has them, so that who jumps about in it seldom waits for the tables of pages, and who
-// fills it is not stopped every 4 KiB. What resize() adds is not set: who asks for megabytes is about
-// to write them.
+// fills it is not stopped every 4 KiB. What LargeVector(n) and resize() add of numbers is not set:
+// who asks for megabytes is about to write them.
 #pragma once
 
 #include <cstddef>
