@@ -1,5 +1,6 @@
 #include "tandem/serving/app/app.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <utility>
@@ -33,7 +34,8 @@ class App::Core {
                       }),
                   &observers_),
         router_([this](int http_status) { http_metrics_.CountRefused(http_status); }),
-        patience_(options.patience) {}
+        patience_(options.patience),
+        first_answer_(options.first_answer) {}
   // What is told of versions lives longer than their polling, what is served longer than servers.
   ~Core() {
     stopping_ = true;
@@ -106,16 +108,21 @@ class App::Core {
   // one to have the new one; not for ever, and not where no model server answers anyway.
   void AwaitModelServer(const std::shared_ptr<const bundle::Bundle>& next) {
     using Presence = RemoteEncoder::Presence;
+    const auto begin = std::chrono::steady_clock::now();
     const auto now = versions_.Get();
-    const bool would_degrade = now.ok() ? remote_->Find(now->Share()) == Presence::kServed
-                                        : remote_->Find(next) == Presence::kOtherBundle;
-    if (!would_degrade || remote_->Find(next) == Presence::kServed) return;
-    Log(LogLevel::kInfo,
-        StrCat("version ", next->version, " waits for a model server that has it, ",
-               patience_.count(), " ms at most"));
-    const auto until = std::chrono::steady_clock::now() + patience_;
-    while (!stopping_ && std::chrono::steady_clock::now() < until &&
-           remote_->Find(next) != Presence::kServed) {
+    if (now.ok() && remote_->Find(now->Share()) != Presence::kServed) return;
+    bool others_answer = now.ok();
+    for (bool told = false; !stopping_;) {
+      const Presence found = remote_->Find(next);
+      if (found == Presence::kServed) return;
+      others_answer |= found == Presence::kOtherBundle;
+      const auto patience = others_answer ? patience_ : std::min(first_answer_, patience_);
+      if (std::chrono::steady_clock::now() - begin >= patience) return;
+      if (others_answer && !std::exchange(told, true)) {
+        Log(LogLevel::kInfo,
+            StrCat("version ", next->version, " waits for a model server that has it, ",
+                   patience.count(), " ms at most"));
+      }
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   }
@@ -137,6 +144,7 @@ class App::Core {
   std::unique_ptr<net::HttpServer> server_;
   std::unique_ptr<net::HttpServer> monitoring_;
   const std::chrono::milliseconds patience_;
+  const std::chrono::milliseconds first_answer_;
   recommend::InProcessEncoder in_process_;
   std::unique_ptr<RemoteEncoder> remote_;  // none: in process
 };

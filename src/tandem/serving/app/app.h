@@ -28,10 +28,12 @@ struct AppOptions {
   net::HttpServerOptions http = {.port = 6000};
   std::optional<net::HttpServerOptions> monitoring;  // none: no listener of its own for probes
   std::chrono::milliseconds poll_interval = std::chrono::seconds(1);
-  // A version waits so long for a model server that serves it too, before it takes over from one
-  // that is served, and at the start where those that answer have other bundles: one that has it
-  // may just have come up, and other apps are whole meanwhile.
+  // A version waits so long, and the time of a call, for a model server that serves it too, before
+  // it takes over from one that is served, and at the start where those that answer have other
+  // bundles: one that has it may just have come up, and other apps are whole meanwhile.
   std::chrono::milliseconds patience = std::chrono::seconds(10);
+  // And so long at the start while none answers at all: a pod's network may come up with it.
+  std::chrono::milliseconds first_answer = std::chrono::seconds(1);
 };
 
 class App {

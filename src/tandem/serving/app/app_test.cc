@@ -269,12 +269,34 @@ TEST_F(AppTest, WhereModelServersHaveAnotherBundleTheFirstVersionWaitsForItsOwn)
   FakeModelServer server;
   server.Answer({.fingerprint = "another"});
   StartAt("/bundles",
-          {.model_server = RemoteEncoderOptions{.target = StrCat("127.0.0.1:", server.port())},
+          {.model_server = RemoteEncoderOptions{.target = StrCat("127.0.0.1:", server.port()),
+                                                .timeout = std::chrono::seconds(10)},
            .patience = std::chrono::minutes(1)});
-  while (server.calls() < 3) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  for (int i = 0; i < 30'000 && server.calls() < 3; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ASSERT_GE(server.calls(), 3);
   EXPECT_EQ(app_->Readiness().status().code(), StatusCode::kUnavailable);
   EXPECT_THAT(Get("/readyz"), StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(Get("/healthz"), StartsWith("HTTP/1.1 200 "));
+  const auto bundle = Version(1);
+  const auto embedding = bundle::UserEmbedding(*bundle, "7");
+  server.Answer(
+      {.fingerprint = bundle->fingerprint, .embedding = {embedding.begin(), embedding.end()}});
+  WaitUntilServing(1);
+  EXPECT_THAT(Get("/recommend/7"), Not(HasSubstr("X-Tandem")));
+}
+
+TEST_F(AppTest, AtTheStartAModelServerMayTakeAMomentToAnswer) {
+  int port = 0;
+  { port = FakeModelServer().port(); }
+  StartAt("/bundles", {.model_server = RemoteEncoderOptions{.target = StrCat("127.0.0.1:", port),
+                                                            .timeout = std::chrono::seconds(10)},
+                       .patience = std::chrono::minutes(1),
+                       .first_answer = std::chrono::minutes(1)});
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(app_->Readiness().status().code(), StatusCode::kUnavailable);
+  FakeModelServer server(port);
   const auto bundle = Version(1);
   const auto embedding = bundle::UserEmbedding(*bundle, "7");
   server.Answer(

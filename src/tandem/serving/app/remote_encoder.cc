@@ -172,6 +172,7 @@ struct RemoteEncoder::Core::Query {
   ModelReplicas::Tried tried TANDEM_GUARDED_BY(mutex);
   std::vector<std::shared_ptr<Call>> open TANDEM_GUARDED_BY(mutex);
   size_t failures TANDEM_GUARDED_BY(mutex) = 0;  // of the kind that is tried once again
+  Status other_bundle TANDEM_GUARDED_BY(mutex);  // of a replica that answered, but for another
   bool answered TANDEM_GUARDED_BY(mutex) = false;
 };
 
@@ -264,6 +265,7 @@ void RemoteEncoder::Core::Finish(const QueryPtr& query, const std::shared_ptr<Ca
     auto& open = query->open;
     open.erase(std::find(open.begin(), open.end(), call));
     if (query->answered) return;  // and this one was cancelled
+    if (outcome == Outcome::kOtherBundle) query->other_bundle = embedding.status();
     if (embedding.ok()) {
       query->answered = true;
       others = open;
@@ -277,6 +279,8 @@ void RemoteEncoder::Core::Finish(const QueryPtr& query, const std::shared_ptr<Ca
     MutexLock lock(query->mutex);
     if (query->answered || !query->open.empty()) return;
     query->answered = true;
+    // That there is one which answers says more than that the last one did not.
+    if (!query->other_bundle.ok()) embedding = query->other_bundle;
   }
   for (const auto& other : others) other->context.TryCancel();
   query->answer(std::move(embedding));

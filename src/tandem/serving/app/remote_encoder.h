@@ -48,6 +48,7 @@ class RemoteEncoder final : public recommend::QueryEncoder {
   void Encode(std::shared_ptr<const bundle::Bundle> bundle, std::string_view user_id,
               Done done) override;
   // Whether some replica serves this bundle, or those that answer have others only; asks now.
+  // kNoAnswer also where they were asked for this bundle a moment ago.
   // Blocks for `timeout` at most.
   enum class Presence { kServed, kOtherBundle, kNoAnswer };
   Presence Find(std::shared_ptr<const bundle::Bundle> bundle);

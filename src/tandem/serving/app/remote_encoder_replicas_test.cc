@@ -51,6 +51,9 @@ class RemoteEncoderReplicasTest : public ::testing::Test {
   }
   void Start(std::chrono::milliseconds timeout = std::chrono::seconds(10)) {
     Publish();
+    StartAtPublished(timeout);
+  }
+  void StartAtPublished(std::chrono::milliseconds timeout = std::chrono::seconds(10)) {
     RemoteEncoderOptions options;
     options.timeout = timeout;
     options.resolve_interval = std::chrono::milliseconds(50);
@@ -213,6 +216,22 @@ TEST_F(RemoteEncoderReplicasTest, WhetherABundleIsServedOrAnotherOrNobodyAnswers
   server.Answer({.error = grpc::Status(grpc::UNAVAILABLE, "away")});
   std::this_thread::sleep_for(std::chrono::milliseconds(150));
   EXPECT_EQ(encoder_->Find(bundle_), Presence::kNoAnswer);
+}
+
+// Whichever of the two is asked last.
+TEST_F(RemoteEncoderReplicasTest, AReplicaThatIsGoneDoesNotHideThatAnotherHasAnotherBundle) {
+  for (const size_t gone : {0, 1}) {
+    servers_.clear();
+    for (int i = 0; i < 2; ++i) AddServer({kTheirs, kEmbedding});
+    Publish();
+    servers_[gone].reset();  // the name still has it
+    StartAtPublished();
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(encoder_->Find(bundle_), RemoteEncoder::Presence::kOtherBundle) << gone << i;
+      std::this_thread::sleep_for(std::chrono::milliseconds(150));  // is asked for it again
+    }
+    encoder_.reset();
+  }
 }
 
 TEST_F(RemoteEncoderReplicasTest, AReplicaThatGetsTheRightBundleIsFoundSoon) {
