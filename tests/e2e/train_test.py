@@ -76,6 +76,18 @@ class TrainTest(TestCase):
         self.assert_fails(self.train(self.folder / "file"), self.folder / "file")
         self.assertFalse(out.exists())
 
+    def test_of_old_versions_as_many_are_kept_as_asked_for_and_none_is_removed_unasked(self):
+        base = self.new_base(1, 2)
+        self.assertEqual(self.train(base)[0], 0)
+        self.assertEqual(sorted(p.name for p in base.iterdir()), ["1", "2", "3"])
+        code, out, said = self.train(base, "--keep", "2")
+        self.assertEqual((code, said), (0, []))
+        self.assertIn("removed 2 old versions", out)
+        self.assertEqual(sorted(p.name for p in base.iterdir()), ["3", "4"])
+        code, out, said = self.train(base, "--keep", "0")
+        self.assertEqual((code, len(said)), (2, 1))
+        self.assertIn("--keep", said[0])
+
     # The version is written into N.tmp, then renamed: a kill between leaves what was there.
     def test_kill_9_during_the_export_leaves_the_version_before(self):
         base = self.new_base(1)

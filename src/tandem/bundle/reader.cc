@@ -1,7 +1,6 @@
 #include "tandem/bundle/reader.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "tandem/base/checksum.h"
@@ -21,14 +20,6 @@ using format::SafetensorsReader;
 constexpr uint64_t kMaxManifestBytes = uint64_t{16} << 20;
 // The product of two embeddings of 4096 such numbers is still finite, and so are all scores.
 constexpr float kLargestNumber = 1e17F;
-
-// 17 of "17"; 0 of anything else. Versions are 1 and up, without leading zeros.
-int64_t VersionOf(std::string_view name) {
-  int64_t version = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), version);
-  const bool whole = error == std::errc() && end == name.data() + name.size();
-  return whole && version > 0 && name.front() != '0' && name.front() != '+' ? version : 0;
-}
 
 // The array of that name and shape; -1 stands for any extent.
 Result<const format::TensorView*> Find(const SafetensorsReader& file, std::string_view name,

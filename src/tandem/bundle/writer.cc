@@ -1,5 +1,7 @@
 #include "tandem/bundle/writer.h"
 
+#include <algorithm>
+
 #include "tandem/base/checksum.h"
 #include "tandem/bundle/layout.h"
 #include "tandem/bundle/manifest.h"
@@ -67,6 +69,10 @@ Result<std::string> GoldenFile(const Bundle& bundle) {
   return lines;
 }
 
+std::string TemporaryOf(const std::string& version_path) {
+  return StrCat(version_path, kTemporary);
+}
+
 // Writes the files of one version into a directory and keeps their checksums.
 class VersionWriter {
  public:
@@ -115,7 +121,7 @@ Result<int64_t> WriteNextVersion(Env& env, const std::string& base_path, const B
   TANDEM_ASSIGN_OR_RETURN(const std::vector<int64_t> versions, ListVersions(env, base_path));
   const int64_t version = versions.empty() ? 1 : versions.back() + 1;
   const std::string final_path = JoinPath(base_path, std::to_string(version));
-  const std::string temporary = final_path + ".tmp";
+  const std::string temporary = TemporaryOf(final_path);
   TANDEM_RETURN_IF_ERROR(env.RemoveAll(temporary));
   Status status = WriteFiles(env, temporary, bundle);
   if (status.ok()) status = env.Rename(temporary, final_path);
@@ -123,6 +129,31 @@ Result<int64_t> WriteNextVersion(Env& env, const std::string& base_path, const B
   // A part that cannot be removed either is in nobody's way: readers never look at it.
   const Status removed = env.RemoveAll(temporary);
   return removed.ok() ? status : status.WithContext(removed.message());
+}
+
+Result<int64_t> RemoveOldVersions(Env& env, const std::string& base_path, int64_t keep) {
+  TANDEM_ASSIGN_OR_RETURN(const std::vector<int64_t> versions, ListVersions(env, base_path));
+  if (versions.empty()) return 0;
+  const auto path_of = [&](int64_t version) {
+    return JoinPath(base_path, std::to_string(version));
+  };
+  TANDEM_RETURN_IF_ERROR(OpenVersion(env, path_of(versions.back())).status());
+  const int64_t old = std::max<int64_t>(static_cast<int64_t>(versions.size()) - keep, 0);
+  for (int64_t i = 0; i < old; ++i) {
+    const std::string path = path_of(versions[static_cast<size_t>(i)]);
+    TANDEM_RETURN_IF_ERROR(env.RemoveAll(TemporaryOf(path)));
+    TANDEM_RETURN_IF_ERROR(env.Rename(path, TemporaryOf(path)));
+  }
+  // Those of this call and of earlier ones that were cut short; a later number is being written.
+  TANDEM_ASSIGN_OR_RETURN(const std::vector<FileInfo> entries, env.ListDirectory(base_path));
+  for (const FileInfo& entry : entries) {
+    const std::string_view name = entry.name;
+    if (!name.ends_with(kTemporary)) continue;
+    const int64_t version = VersionOf(name.substr(0, name.size() - kTemporary.size()));
+    if (version == 0 || version > versions.back()) continue;
+    TANDEM_RETURN_IF_ERROR(env.RemoveAll(JoinPath(base_path, name)));
+  }
+  return old;
 }
 
 Status CheckWritable(Env& env, const std::string& base_path) {

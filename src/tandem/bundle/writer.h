@@ -14,6 +14,12 @@ namespace tandem::bundle {
 // own version and fingerprint are not read. Golden samples are written as they are.
 Result<int64_t> WriteNextVersion(Env& env, const std::string& base_path, const Bundle& bundle);
 
+// Removes all versions but the newest `keep` >= 1, and what crashes have left of older ones
+// (N.tmp). A version goes by a rename to N.tmp first: a reader finds the whole of it or nothing.
+// Nothing is removed where the newest one cannot be opened, whose error it is. How many were
+// removed.
+Result<int64_t> RemoveOldVersions(Env& env, const std::string& base_path, int64_t keep);
+
 // Whether a bundle could be written there now, to be asked before a long training. Makes and
 // removes a file of no bytes in the base path, or where that does not exist yet, in the nearest
 // directory above it that does; nothing is left behind.

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -94,6 +95,10 @@ class Program {
         ->required();
     app->add_option("--set", train_.settings, "Overrides one key of the config, e.g. seed=7")
         ->type_name("KEY=VALUE");
+    app->add_option("--keep", train_.keep,
+                    "Removes all but the newest N versions once the new one is there and opens")
+        ->type_name("N")
+        ->check(CLI::Range(1, std::numeric_limits<int>::max()));
     app->add_flag("--json", train_.json, "One JSON object a line: each epoch, then the metrics");
     app->add_flag(BothSpellings("--skip-bad-rows"), train_.skip_bad_rows,
                   "Count malformed rows instead of stopping at the first");

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "tandem/base/log.h"
 #include "tandem/base/parallel.h"
 #include "tandem/bundle/writer.h"
 #include "tandem/cli/config_reader.h"
@@ -8,6 +9,20 @@
 #include "tandem/training/run.h"
 
 namespace tandem::cli {
+
+namespace {
+
+// The new version is there: that old ones stay is no failure of the training.
+void RemoveOld(Env& env, const TrainOptions& options, std::ostream& out) {
+  const Result<int64_t> removed = bundle::RemoveOldVersions(env, options.out, options.keep);
+  if (!removed.ok()) {
+    Log(LogLevel::kWarning, StrCat("old versions are not removed: ", removed.status()));
+  } else if (!options.json && *removed > 0) {
+    out << "removed " << *removed << " old versions" << std::endl;
+  }
+}
+
+}  // namespace
 
 Status Train(Env& env, const TrainOptions& options, std::ostream& out) {
   TANDEM_ASSIGN_OR_RETURN(training::TrainingConfig config,
@@ -42,6 +57,7 @@ Status Train(Env& env, const TrainOptions& options, std::ostream& out) {
   } else {
     out << "wrote " << JoinPath(options.out, std::to_string(version)) << std::endl;
   }
+  if (options.keep > 0) RemoveOld(env, options, out);
   return {};
 }
 

@@ -21,6 +21,7 @@ struct TrainOptions {
   bool json = false;                  // one JSON object a line instead of a progress bar
   bool skip_bad_rows = false;
   int threads = 0;  // 0: all that this process may use
+  int keep = 0;     // versions, of the newest; the others are removed then. 0: none is
 };
 Status Train(Env& env, const TrainOptions& options, std::ostream& out);
 
