@@ -42,7 +42,7 @@ Vectors VectorsAt(const std::shared_ptr<const MappedFile>& file, std::string_vie
     return {n, d, {reinterpret_cast<const float*>(part.data()), count}, file};
   }
   const auto copy = std::make_shared<std::vector<float>>(count);
-  std::memcpy(copy->data(), part.data(), part.size());
+  if (!part.empty()) std::memcpy(copy->data(), part.data(), part.size());
   return {n, d, *copy, copy};
 }
 

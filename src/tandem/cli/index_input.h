@@ -19,8 +19,10 @@ namespace tandem::cli {
 struct Vectors {
   int64_t n = 0;
   int64_t d = 0;
-  std::span<const float> values;      // [n, d], finite
-  std::shared_ptr<const void> owner;  // of the values: the mapped file, or a copy of what is in it
+  std::span<const float> values;  // [n, d], finite
+  // Of the values: a copy of what is in the file, or the mapped file itself. That must not be
+  // written in place, or cut short, while it is used; to replace it by another is fine.
+  std::shared_ptr<const void> owner;
 };
 
 struct VectorSource {

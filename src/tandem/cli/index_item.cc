@@ -2,6 +2,9 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <ostream>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "tandem/cli/index_input.h"

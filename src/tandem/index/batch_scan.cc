@@ -1,6 +1,9 @@
 #include "tandem/index/batch_scan.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 

@@ -11,8 +11,10 @@
 
 namespace tandem::index {
 
-// As Run of each, at most kMostBatch of them, all over `data`. The same answers, whoever else asks.
+// So many at most.
 inline constexpr size_t kMostBatch = 64;
+
+// As Run of each, all over `data`. The same answers, whoever else asks.
 void ScanBatch(const ScanData& data, std::span<Scan> scans);
 
 }  // namespace tandem::index

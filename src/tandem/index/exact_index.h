@@ -9,8 +9,8 @@
 // filter are passed over inside the scan; where a filter admits few, those alone are bounded one by
 // one by sketches of theirs, or scored.
 //
-// Several queries at once share each block while it is in the cache, and what is gathered for their
-// filter.
+// Several queries at once add up a tile together (batch_scan.h), and share what is gathered for
+// their filter.
 //
 // Memory: 4 d bytes an item for the rows, 8 for its place, 1 for each axis (a quarter to all of
 // d), at most 16 for its sketch and less than 2 for bounds.

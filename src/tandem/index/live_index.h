@@ -59,7 +59,8 @@ struct LiveOptions {
   bool merge_in_background = true;
   // Builds the base from rows [n, d], n >= 1; it must search by the metric, where kCosine may also
   // be kDot, as the vectors have length 1. It is called by one thread at a time. Empty: an
-  // ExactIndex, or after Open the engine of the file with the options that it was built with.
+  // ExactIndex, or after Open the engine of the file, with its metric, format of rows and recall
+  // aimed at; queries of one's own to aim by (IvfOptions::sample_queries) need a `build`.
   std::function<Result<std::unique_ptr<ItemIndex>>(std::span<const float> rows, int64_t n,
                                                    int64_t d)>
       build;

@@ -42,7 +42,8 @@ class Scan {
 
   bool rules_nothing_out() const { return query_.rules_nothing_out(); }
   const QueryCodes& codes() const { return query_.codes(); }
-  // Whether a block was not scanned yet and may hold one of the k best, as far as is known.
+  // Whether a block may hold one of the k best, by its bound and what is known by now. Not those
+  // of ScanFirstBlocks; the other blocks stay, whoever scans them.
   bool MayReach(size_t block) const {
     return static_cast<double>(block_bounds_[block]) >= Needed();
   }

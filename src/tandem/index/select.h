@@ -1,5 +1,5 @@
-// Selecting and sorting of distinct integers without branches that depend on them; more than some
-// tens are sorted by math/sort.h.
+// Selecting and sorting of distinct integers without branches that depend on them; kLeastVectorSort
+// and more are sorted by math/sort.h.
 //
 // A search keeps some hundred keys and cuts them down again and again: there the standard
 // algorithms spend their time on mispredicted comparisons. Here a partition writes each key to

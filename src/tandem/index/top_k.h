@@ -73,7 +73,7 @@ class TopK {
   void Cut() {
     if (k_ > 0) {
       const std::span<uint64_t> keys = std::span(keys_).first(count_);
-      // Which for hundreds takes less than to select.
+      // Which takes less than to select, for so many.
       if (k_ >= kLeastVectorSort) {
         SortDescending(keys, scratch_);
       } else {

@@ -18,8 +18,9 @@ TEST(Sort, PutsTheLargestFirstAtEveryLength) {
     for (size_t n = 0; n < 600; ++n) {
       std::vector<uint64_t> keys(n);
       // Of few values and of all.
-      for (uint64_t& key : keys)
+      for (uint64_t& key : keys) {
         key = n % 2 == 0 ? rng.UniformInt(9) : rng.UniformInt(~uint64_t{0});
+      }
       std::vector<uint64_t> want = keys;
       std::sort(want.begin(), want.end(), std::greater<>());
       SortDescending(keys);
