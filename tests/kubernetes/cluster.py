@@ -4,13 +4,14 @@ beside the node.
 The environment names the tool that starts a cluster and enters its networks (TANDEM_CLUSTER; its verbs: up, load, kubectl, client,
 node), and a folder for what tests write (TANDEM_KUBERNETES_OUT)."""
 import base64
-import collections
 import contextlib
 import functools
 import http.client
 import json
 import os
 import pathlib
+import re
+import signal
 import ssl
 import subprocess
 import threading
@@ -182,9 +183,9 @@ class Metrics(dict):
         return sum(value for (key, pairs), value in self.items() if key == name and set(labels.items()) <= set(pairs))
 
 
-def pods(namespace, app):
-    found = get(f"/api/v1/namespaces/{namespace}/pods?labelSelector=app%3D{app}")["items"]
-    return [Pod(item) for item in found]
+def pods(namespace, app=None):
+    selector = f"?labelSelector=app%3D{app}" if app else ""
+    return [Pod(item) for item in get(f"/api/v1/namespaces/{namespace}/pods{selector}")["items"]]
 
 
 def ready_pods(namespace, app):
@@ -192,31 +193,47 @@ def ready_pods(namespace, app):
 
 
 def wait_for_pods(namespace, app, count, **options):
-    """Exactly so many, all ready, and none that is leaving."""
+    """Exactly so many, all ready. Those that are leaving do not count: they may take most of a minute."""
     def settled():
-        found = pods(namespace, app)
-        return found if len(found) == count and all(pod.ready and not pod.leaving for pod in found) else None
+        found = [pod for pod in pods(namespace, app) if not pod.leaving]
+        return found if len(found) == count and all(pod.ready for pod in found) else None
     try:
-        return wait_until(f"{count} pods of {app} are ready and no other is there", settled, **options)
+        return wait_until(f"{count} pods of {app} are ready and no other stays", settled, **options)
     except Failure as failure:
         raise Failure(f"{failure}: {pods(namespace, app)}") from None
+
+
+def signal_leaving(namespace, app=None, number=signal.SIGKILL):
+    """The pods that are there; those among them that are leaving get this signal."""
+    found = pods(namespace, app)
+    for pod in found:
+        if pod.leaving:
+            with contextlib.suppress(Failure, ProcessLookupError):  # it has ended
+                pod.signal(number)
+    return found
 
 
 class PodHistory:
     """What became of the pods of an app while the with-block ran: asked five times a second."""
 
-    Span = collections.namedtuple("Span", "pod begin end")  # the time in which it was ready and not leaving
+    BLIND = 3  # seconds without an answer of the API server, after which it is a failure
 
     def __init__(self, namespace, app):
         self.namespace, self.app = namespace, app
         self.states = []  # (when, [Pod])
+        self.error = None
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self):
         while not self.stopping.wait(0.2):
             begin = time.time()
-            self.states.append((begin, pods(self.namespace, self.app)))
+            try:
+                self.states.append((begin, pods(self.namespace, self.app)))
+            except (Failure, OSError, http.client.HTTPException) as error:
+                if begin - self.states[-1][0] > self.BLIND:
+                    self.error = error
+                    return
 
     def __enter__(self):
         self.states.append((time.time(), pods(self.namespace, self.app)))
@@ -226,6 +243,8 @@ class PodHistory:
     def __exit__(self, *_):
         self.stopping.set()
         self.thread.join()
+        if self.error is not None:
+            raise Failure(f"nobody watched the pods of {self.app} after {self.states[-1][0]}") from self.error
 
     def serving(self, matches):
         """The spans of time in which a pod of which `matches` is true was ready, by what was seen: [(begin, end)] in order."""
@@ -247,6 +266,28 @@ class PodHistory:
 
 def rollout(namespace, app, seconds=PATIENCE):
     kubectl("-n", namespace, "rollout", "status", f"deployment/{app}", f"--timeout={seconds}s")
+
+
+@contextlib.contextmanager
+def dns_caches_for(seconds):
+    """The cluster's DNS gives names a TTL of so many seconds, and caches what it answered for as long."""
+    path = "/api/v1/namespaces/kube-system/configmaps/coredns"
+    before = get(path)["data"]["Corefile"]
+    slow, changes = re.subn(r"(?m)^(\s*(?:ttl|cache)) \d+", rf"\g<1> {seconds}", before)
+    if changes != 2:
+        raise Failure(f"expected a line `ttl` and a line `cache` in the Corefile, got {before}")
+
+    def serve(corefile):
+        status, answer = api("PATCH", path, {"data": {"Corefile": corefile}}, "application/merge-patch+json")
+        if status != 200:
+            raise Failure(f"PATCH {path}: {status} {answer.get('message')}")
+        kubectl("-n", "kube-system", "rollout", "restart", "deployment/coredns")
+        rollout("kube-system", "coredns")
+    try:
+        serve(slow)
+        yield
+    finally:
+        serve(before)
 
 
 def external_address(namespace):

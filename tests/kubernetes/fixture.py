@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,12 +13,13 @@ import unittest
 
 import yaml
 
-from cluster import (DEPLOY, OUT, SOURCE, VERSION, Failure, PodHistory, beside, external_address, kubectl, run, wait_for_pods,
-                     wait_until)
+from cluster import (DEPLOY, OUT, SOURCE, VERSION, Failure, PodHistory, beside, external_address, get, kubectl, pods, run, signal_leaving,
+                     wait_for_pods, wait_until)
 from load import Answers, digest
 
 NAMESPACE = "tandem"  # of the overlays production and training
 MODEL, APP = "user-model", "recommender-app"
+FORGOTTEN = 9  # seconds: a TTL of 5 and a look-up every 2, and two more
 EXAMPLE = SOURCE / "examples" / "movielens"
 # Tags that the images are built with: the bundle of two of them is the same, the third's is of another seed; both call it version 1.
 FIRST, AGAIN, OTHER = VERSION, f"{VERSION}-again", f"{VERSION}-other"
@@ -70,6 +72,9 @@ def apply_overlay(name, *resources):
 
 
 def delete_namespace(name):
+    """Its pods first and at once: a namespace's controller would look again after half the time that they may take to leave."""
+    kubectl("-n", name, "delete", "deployments,cronjobs,jobs,pods", "--all", "--grace-period=1", "--wait=false")
+    wait_until(f"the namespace {name} has no pod", lambda: not signal_leaving(name), every=0.3)
     kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=120s")
 
 
@@ -81,8 +86,26 @@ def scale(app, count):
     kubectl("-n", NAMESPACE, "scale", f"deployment/{app}", f"--replicas={count}")
 
 
+def deployment(app):
+    return get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{app}")
+
+
 def wait_for(app, count, **options):
     return wait_for_pods(NAMESPACE, app, count, **options)
+
+
+def end_leaving(app):
+    """Kills the pods that are leaving: those of a test before, which would take room and processes from the next."""
+    wait_until(f"no pod of {app} is leaving", lambda: not any(pod.leaving for pod in signal_leaving(NAMESPACE, app)), every=0.3)
+
+
+def let_leave(app, told):
+    """Waits until the pods that were told to leave at that time have done so, under the load of a test. The model server's answer for
+    longer than any DNS caches; this cluster's and the apps have forgotten them after FORGOTTEN, and a second SIGTERM lets them go."""
+    if app == MODEL:
+        time.sleep(max(0, told + FORGOTTEN - time.time()))
+        signal_leaving(NAMESPACE, app, signal.SIGTERM)
+    wait_until(f"the pods of {app} that were told to leave have left", lambda: not any(pod.leaving for pod in pods(NAMESPACE, app)))
 
 
 # ---- the report --------------------------------------------------------------------------------------------------
@@ -165,7 +188,7 @@ class Traffic:
 class Disturbance:
     """Traffic through the load balancer: some seconds at rest, what happens in the with-block, some seconds after it."""
 
-    REST = 6
+    REST = 4
     AFTER = 3
 
     def __init__(self, what, expected, namespace=NAMESPACE, **traffic):

@@ -1,4 +1,5 @@
 """Figures of the overlay production: how fast pods come up, what they need at rest, and how much they answer."""
+import contextlib
 import http.client
 import os
 import re
@@ -8,11 +9,15 @@ import time
 import unittest
 
 from cluster import beside, external_address, kubectl, pods, run, wait_until
-from fixture import APP, MODEL, NAMESPACE, REPORT, ROOT, ClusterTestCase, apply_overlay, delete_namespace, wait_for
+from fixture import APP, MODEL, NAMESPACE, REPORT, ROOT, ClusterTestCase, apply_overlay, delete_namespace, end_leaving, wait_for
 
 MEBIBYTE = 1 << 20
 SECONDS = 10  # of load for a rate
 TICKS = os.sysconf("SC_CLK_TCK")
+# Both servers on this machine.
+PROGRAM = ["chroot", ROOT, "/usr/bin/tandem"]
+MODEL_FLAGS = ["serve-model", "--model_name", "user_model", "--model_base_path", "/bundles/a", "--port", "18500", "--address", "127.0.0.1"]
+APP_FLAGS = ["serve-app", "--bundle", "/bundles/a", "--port", "16000", "--model-server", "127.0.0.1:18500", "--address", "127.0.0.1"]
 
 
 def setUpModule():
@@ -37,12 +42,12 @@ class NumbersTest(ClusterTestCase):
         for app in (MODEL, APP):
             seconds = []
             for _ in range(5):
-                old = {pod.name for pod in pods(NAMESPACE, app)}
+                old = {pod.name for pod in wait_for(app, 2)}
                 kubectl("-n", NAMESPACE, "delete", "pod", sorted(old)[0], "--wait=false")
                 pod = wait_until("the new pod is ready", lambda: next(
                     (pod for pod in pods(NAMESPACE, app) if pod.name not in old and pod.ready), None), every=0.02)
                 seconds.append(time.time() - started(pod.process()))
-                wait_for(app, 2)
+                end_leaving(app)
             REPORT.number(f"{app}: container start to pod Ready, median of 5", sorted(seconds)[2], "s", 3, f" (worst {max(seconds):.1f})")
             self.assertLessEqual(sorted(seconds)[2], 3)
 
@@ -50,35 +55,43 @@ class NumbersTest(ClusterTestCase):
         time.sleep(5)
         for app in (MODEL, APP):
             used = max(pod.memory() for pod in wait_for(app, 2)) / MEBIBYTE
-            resident = max(pod.metrics().sum("process_resident_memory_bytes") for pod in pods(NAMESPACE, app)) / MEBIBYTE
+            resident = max(pod.metrics().sum("process_resident_memory_bytes") for pod in wait_for(app, 2)) / MEBIBYTE
             REPORT.number(f"{app}: memory of an idle pod by its control group", used, "MiB", 64)
             REPORT.number(f"{app}: the same, resident by its metrics", resident, "MiB")
             self.assertLessEqual(used, 64)
 
     def test_a_process_is_ready_within_200_ms(self):
-        for app, verb, port in ((MODEL, "serve-model", 18500), (APP, "serve-app", 16000)):
-            best = min(self.time_to_ready(verb, port) for _ in range(5))
-            REPORT.number(f"{app}: process start to /readyz 200, on this machine, best of 5", best * 1000, "ms", 200)
-            self.assertLessEqual(best, 0.2)
+        """As they are deployed: the app beside its model server, which it asks before it says that it is ready."""
+        best = min(self.time_to_ready(MODEL_FLAGS) for _ in range(5))
+        REPORT.number(f"{MODEL}: process start to /readyz 200, on this machine, best of 5", best * 1000, "ms", 200)
+        self.assertLessEqual(best, 0.2)
+        with self.server(MODEL_FLAGS, metrics_port=19091):
+            best = min(self.time_to_ready(APP_FLAGS) for _ in range(5))
+        REPORT.number(f"{APP}: process start to /readyz 200 beside its model server, on this machine, best of 5", best * 1000, "ms", 200)
+        self.assertLessEqual(best, 0.2)
+
+    def time_to_ready(self, flags):
+        with self.server(flags) as seconds:
+            return seconds
 
     @staticmethod
-    def time_to_ready(verb, port):
-        flags = {"serve-model": ["--model_name", "user_model", "--model_base_path", "/bundles/a"],
-                 "serve-app": ["--bundle", "/bundles/a"]}[verb]
+    @contextlib.contextmanager
+    def server(flags, metrics_port=19090):
+        """A process of this machine as long as the with-block runs; the seconds from its start until it was ready."""
         begin = time.monotonic()
         # Before the other work of this machine, which is not what is measured.
-        process = subprocess.Popen(["nice", "-n", "-10", "chroot", ROOT, "/usr/bin/tandem", verb, *flags, "--port", str(port), "--metrics-port", "19090",
-                                    "--address", "127.0.0.1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(["nice", "-n", "-10", *PROGRAM, *flags, "--metrics-port", str(metrics_port)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             def ready():
                 try:
-                    connection = http.client.HTTPConnection("127.0.0.1", 19090, timeout=1)
+                    connection = http.client.HTTPConnection("127.0.0.1", metrics_port, timeout=1)
                     connection.request("GET", "/readyz")
                     return connection.getresponse().status == 200
                 except OSError:
                     return False
             wait_until("it is ready", ready, seconds=20, every=0.002)
-            return time.monotonic() - begin
+            yield time.monotonic() - begin
         finally:
             process.terminate()
             process.wait()
@@ -94,10 +107,8 @@ class NumbersTest(ClusterTestCase):
             REPORT.number(f"{app}: requests a second of CPU time", through[0] * SECONDS / used, "a core")
         servers = []
         try:
-            for flags in (["serve-model", "--model_name", "user_model", "--model_base_path", "/bundles/a", "--port", "18500"],
-                          ["serve-app", "--bundle", "/bundles/a", "--port", "16000", "--model-server", "127.0.0.1:18500"]):
-                servers.append(subprocess.Popen(["chroot", ROOT, "/usr/bin/tandem", *flags, "--address", "127.0.0.1"],
-                                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            for flags in (MODEL_FLAGS, APP_FLAGS):
+                servers.append(subprocess.Popen([*PROGRAM, *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
                 time.sleep(1)
             beside_it = self.measure(["wrk"], "http://127.0.0.1:16000/recommend/42")
         finally:
@@ -111,7 +122,7 @@ class NumbersTest(ClusterTestCase):
 
     @staticmethod
     def cpu_seconds(app):
-        return sum(pod.metrics().sum("process_cpu_seconds_total") for pod in pods(NAMESPACE, app))
+        return sum(pod.metrics().sum("process_cpu_seconds_total") for pod in wait_for(app, 2))
 
     @staticmethod
     def measure(wrk, url):

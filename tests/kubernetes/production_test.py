@@ -6,11 +6,13 @@ import subprocess
 import time
 import unittest
 
-from cluster import DEPLOY, api, ask, external_address, get, kubectl, on_node, pods, ready_pods, rollout, run, wait_until
-from fixture import (AGAIN, APP, BUNDLES, FIRST, MODEL, NAMESPACE, OTHER, OUT, REPORT, ClusterTestCase, Disturbance, apply_overlay, bundle,
-                     delete_namespace, scale, set_image, wait_for, write_expected)
+from cluster import (DEPLOY, api, ask, dns_caches_for, external_address, get, kubectl, on_node, pods, ready_pods, rollout, run,
+                     signal_leaving, wait_until)
+from fixture import (AGAIN, APP, BUNDLES, FIRST, FORGOTTEN, MODEL, NAMESPACE, OTHER, OUT, REPORT, ClusterTestCase, Disturbance,
+                     apply_overlay, bundle, delete_namespace, deployment, end_leaving, let_leave, scale, set_image, wait_for,
+                     write_expected)
 
-ROUNDS = 5
+DNS_TTL = 30  # seconds, of many clusters; this one's is 5
 # When it was told of, the port of the client, and the address of the pod that it goes to.
 Connection = collections.namedtuple("Connection", "told port pod")
 
@@ -36,9 +38,13 @@ def bundle_of(pod):
     return BUNDLES[pod.image.rpartition(":")[2]]
 
 
+def calls(pod):
+    """That this model server was asked for an embedding."""
+    return pod.metrics().sum("tandem_grpc_requests_total", method="tensorflow.serving.PredictionService/Predict")
+
+
 def calls_by_replica():
-    method = "tensorflow.serving.PredictionService/Predict"
-    return {pod.name: pod.metrics().sum("tandem_grpc_requests_total", method=method) for pod in ready_pods(NAMESPACE, MODEL)}
+    return {pod.name: calls(pod) for pod in ready_pods(NAMESPACE, MODEL)}
 
 
 class ProductionTest(ClusterTestCase):
@@ -48,12 +54,16 @@ class ProductionTest(ClusterTestCase):
 
     def setUp(self):
         """Each test begins with two replicas of each, of the first images."""
-        apply_overlay("production")
         for app in (MODEL, APP):
-            set_image(app, FIRST)
-            scale(app, 2)
-            rollout(NAMESPACE, app)
+            spec = deployment(app)["spec"]
+            if spec["replicas"] != 2:
+                scale(app, 2)
+            if spec["template"]["spec"]["containers"][0]["image"] != f"{app}:{FIRST}":
+                set_image(app, FIRST)
+                rollout(NAMESPACE, app)
+        for app in (MODEL, APP):
             wait_for(app, 2)
+        end_leaving(MODEL)
         wait_until_whole()
 
     def disturb(self, what, **options):
@@ -81,42 +91,76 @@ class ProductionTest(ClusterTestCase):
         self.assertEqual({answer.label for answer in disturbance.answers}, {"a"})
 
     def test_rolling_updates_of_the_model_server(self):
-        self.roll(MODEL)
+        # New pods of the same image first: the last have the image that the next test begins with.
+        self.roll(MODEL, (FIRST, AGAIN, FIRST, AGAIN, FIRST))
 
-    def test_rolling_updates_of_the_app(self):
-        self.roll(APP)
-
-    def roll(self, app):
-        with self.disturb(f"rolling update of {app}, {ROUNDS} in a row") as disturbance:
-            for i in range(ROUNDS):
-                set_image(app, (AGAIN, FIRST)[i % 2])
-                rollout(NAMESPACE, app)
-            wait_for(app, 2)
-        self.assert_whole(disturbance)
-        self.assertEqual(len({pod.name for _, found in disturbance.histories[app].states for pod in found}), 2 * (ROUNDS + 1))
-
-    def test_a_rollback(self):
-        set_image(APP, AGAIN)
-        rollout(NAMESPACE, APP)
+    def test_rolling_updates_of_the_app_and_a_rollback(self):
+        self.roll(APP, (AGAIN, FIRST, AGAIN, FIRST, AGAIN))
         with self.disturb("rollback of recommender-app (kubectl rollout undo)") as disturbance:
+            told = time.time()
             kubectl("-n", NAMESPACE, "rollout", "undo", f"deployment/{APP}")
             rollout(NAMESPACE, APP)
+            let_leave(APP, told)
         self.assert_whole(disturbance)
+
+    def roll(self, app, tags):
+        before = {pod.name for pod in pods(NAMESPACE, app) if pod.leaving}
+        with self.disturb(f"rolling update of {app}, {len(tags)} in a row") as disturbance:
+            for tag in tags:
+                self.update(app, tag)
+            if app == APP:  # of the model server the first have left by now
+                let_leave(app, time.time())
+        self.assert_whole(disturbance)
+        seen = {pod.name for _, found in disturbance.histories[app].states for pod in found}
+        self.assertEqual(len(seen - before), 2 * (len(tags) + 1))
+
+    @staticmethod
+    def update(app, tag):
+        """New pods, of this image or, where they have it already, of the same."""
+        image = f"{app}:{tag}"
+        if deployment(app)["spec"]["template"]["spec"]["containers"][0]["image"] == image:
+            kubectl("-n", NAMESPACE, "rollout", "restart", f"deployment/{app}")
+        else:
+            set_image(app, tag)
+        rollout(NAMESPACE, app)
+
+    def test_rolling_updates_of_the_model_server_where_dns_caches_for_long(self):
+        old = [pod.name for pod in wait_for(MODEL, 2)]
+        with self.disturb(f"rolling update of user-model, 2 in a row, where DNS caches for {DNS_TTL} s") as disturbance:
+            self.enterContext(dns_caches_for(DNS_TTL))
+            cached = time.time()
+            time.sleep(3)  # each app has asked since: it will hear of the old replicas only
+            self.update(MODEL, AGAIN)
+            left, pod = next((when, pod) for when, found in disturbance.histories[MODEL].states for pod in found
+                             if pod.name in old and pod.leaving)
+            time.sleep(max(0, left + FORGOTTEN - time.time()))
+            before = calls(pod)
+            time.sleep(2)
+            late = calls(pod) - before
+            self.update(MODEL, FIRST)
+            time.sleep(max(0, cached + DNS_TTL + 4 - time.time()))
+            found = sum(calls(pod) for pod in pods(NAMESPACE, MODEL) if pod.name not in old)
+        self.assert_whole(disturbance)
+        self.assertGreater(late, 0, "a replica that left is asked no more: DNS did not cache for long")
+        self.assertGreater(found, 0, "no new replica was found")
 
     def test_a_deleted_model_pod(self):
-        with self.disturb("kubectl delete pod of user-model") as disturbance:
-            kubectl("-n", NAMESPACE, "delete", "pod", wait_for(MODEL, 2)[0].name)
-            wait_for(MODEL, 2)
-        self.assert_whole(disturbance)
+        self.delete_a_pod(MODEL)
 
     def test_a_deleted_app_pod(self):
-        with self.disturb("kubectl delete pod of recommender-app") as disturbance:
-            kubectl("-n", NAMESPACE, "delete", "pod", wait_for(APP, 2)[0].name)
-            wait_for(APP, 2)
+        self.delete_a_pod(APP)
+
+    def delete_a_pod(self, app):
+        with self.disturb(f"kubectl delete pod of {app}") as disturbance:
+            told = time.time()
+            kubectl("-n", NAMESPACE, "delete", "pod", wait_for(app, 2)[0].name, "--wait=false")
+            wait_for(app, 2)
+            let_leave(app, told)
         self.assert_whole(disturbance)
 
     def test_scaling_of_the_model_server(self):
         # The autoscaler would not let it be one; an operator who scales by hand takes it away too.
+        self.addCleanup(apply_overlay, "production")
         kubectl("-n", NAMESPACE, "delete", "hpa", MODEL)
         scale(MODEL, 1)
         wait_for(MODEL, 1)
@@ -125,13 +169,13 @@ class ProductionTest(ClusterTestCase):
             scale(MODEL, 3)
             wait_for(MODEL, 3)
             time.sleep(5)
+            told = time.time()
             scale(MODEL, 1)
             wait_for(MODEL, 1)
+            let_leave(MODEL, told)
         self.assert_whole(disturbance)
 
     def test_load_spreads_over_three_model_replicas(self):
-        scale(MODEL, 2)
-        wait_for(MODEL, 2)
         with self.disturb("scale of user-model 2 to 3") as disturbance:
             scale(MODEL, 3)
             wait_for(MODEL, 3)
@@ -165,10 +209,13 @@ class ProductionTest(ClusterTestCase):
         for app in (MODEL, APP):
             with self.disturb(f"eviction of a {app} pod") as disturbance:
                 one, two = wait_for(app, 2)
+                told = time.time()
                 self.assertEqual(self.evict(one)[0], 201)
                 status, answer = self.evict(two)
                 self.assertEqual((status, answer["reason"]), (429, "TooManyRequests"), answer)
                 wait_for(app, 2)
+                if app == APP:
+                    let_leave(app, told)
             self.assert_whole(disturbance)
 
     @staticmethod
@@ -242,9 +289,11 @@ class ProductionTest(ClusterTestCase):
         self.assert_whole(disturbance, degraded_allowed=True)
         labels = collections.Counter(answer.label for answer in answers)
         self.assertEqual(set(labels), {"a", "b"})
-        needless = []
+        needless, history = [], disturbance.histories[MODEL]
+        self.assertGreater(history.states[-1][0], disturbance.end, "the pods were watched to the end")
         for name in ("a", "b"):
-            spans = disturbance.histories[MODEL].serving(lambda pod, name=name: bundle_of(pod) == name)
+            spans = history.serving(lambda pod, name=name: bundle_of(pod) == name)
+            self.assertGreater(len(spans), 0, name)
             needless += [(name, answer.start - begin) for begin, end in spans for answer in answers.degraded().labelled(name)
                          if begin <= answer.start and answer.start + answer.milliseconds / 1000 <= end]
         REPORT.number("another bundle in both deployments, and back: degraded answers while a model replica has the app's bundle",
@@ -254,7 +303,7 @@ class ProductionTest(ClusterTestCase):
     def test_without_the_model_server_the_app_answers_and_recovers(self):
         with self.disturb("user-model scaled to none, and back to 2") as disturbance:
             scale(MODEL, 0)
-            wait_until("no model server is left", lambda: not pods(NAMESPACE, MODEL))
+            wait_until("no model server is left", lambda: not signal_leaving(NAMESPACE, MODEL), every=0.3)  # they would answer for long
             alone = time.time()
             time.sleep(5)
             self.assertEqual(len(ready_pods(NAMESPACE, APP)), 2)
