@@ -78,19 +78,45 @@ class ManifestsTest(unittest.TestCase):
         service = named(objects, "Service", host)["spec"]
         self.assertEqual((service["clusterIP"], service["ports"][0]["port"]), ("None", int(port)))
 
+    def test_a_model_replica_of_production_leaves_later_than_dns_forgets_it(self):
+        objects = rendered("production")
+        model = named(objects, "Deployment", "user-model")["spec"]["template"]["spec"]["containers"][0]
+        # A TTL of 30 s, 5 s that NodeLocal DNSCache keeps the oldest answer at least, 2 s between the look-ups of the app.
+        self.assertGreater(float(lint.settings(objects, model)["TANDEM_SHUTDOWN_DELAY"]), 30 + 5 + 2)
+
+    def test_a_full_app_is_not_restarted(self):
+        # On its public port it answers 503 to more connections than it takes; on that of the metrics it answers.
+        for overlay in OVERLAYS:
+            app = named(rendered(overlay), "Deployment", "recommender-app")["spec"]["template"]["spec"]["containers"][0]
+            for probe in ("startupProbe", "livenessProbe"):
+                self.assertEqual(app[probe]["httpGet"], {"path": "/healthz", "port": "metrics"}, overlay)
+
     def test_traffic_is_denied_but_for_the_ways_that_exist(self):
         policies = {o["metadata"]["name"]: o["spec"] for o in rendered("training") if o["kind"] == "NetworkPolicy"}
         self.assertEqual(policies["default-deny"], {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
         self.assertEqual(set(policies), {"default-deny", *lint.SERVERS})
-        into = {name: {port["port"]: rule.get("from") for rule in policies[name]["ingress"] for port in rule["ports"]}
-                for name in lint.SERVERS}
-        monitoring = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
-        app = [{"podSelector": {"matchLabels": {"app": "recommender-app"}}}]
-        self.assertEqual(into, {"recommender-app": {"http": None, "metrics": monitoring},
-                                "user-model": {"grpc": app, "metrics": monitoring}})
-        self.assertNotIn("egress", policies["user-model"])
-        self.assertEqual([[port["port"] for port in rule["ports"]] for rule in policies["recommender-app"]["egress"]],
-                         [["grpc"], [53, 53]])
+
+        def tcp(port):
+            return [{"port": port, "protocol": "TCP"}]
+
+        def pods_of(app):
+            return {"podSelector": {"matchLabels": {"app": app}}}
+
+        def namespace(name):
+            return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+        metrics = {"from": [namespace("monitoring")], "ports": tcp("metrics")}
+        resolvers = [namespace("kube-system") | {"podSelector": {"matchLabels": {"k8s-app": name}}}
+                     for name in ("kube-dns", "node-local-dns")]
+        resolvers += [{"ipBlock": {"cidr": address}} for address in ("169.254.20.10/32", "169.254.169.254/32")]
+        # Whole, so that no rule is wider than it looks, and none is there besides.
+        self.assertEqual(policies["recommender-app"], {
+            "podSelector": {"matchLabels": {"app": "recommender-app"}}, "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"ports": tcp("http")}, metrics],
+            "egress": [{"to": [pods_of("user-model")], "ports": tcp("grpc")},
+                       {"to": resolvers, "ports": [{"port": 53, "protocol": "UDP"}, *tcp(53)]}]})
+        self.assertEqual(policies["user-model"], {
+            "podSelector": {"matchLabels": {"app": "user-model"}}, "policyTypes": ["Ingress"],
+            "ingress": [{"from": [pods_of("recommender-app")], "ports": tcp("grpc")}, metrics]})
 
     def test_alerts_and_the_dashboard_ask_for_the_jobs_that_are_scraped(self):
         objects = rendered("monitoring")
