@@ -119,7 +119,7 @@ Status ExactIndex::Search(std::span<const float> queries, const SearchOptions& o
     if (!std::isfinite(x)) return InvalidArgumentError("a query has a number that is not finite");
   }
   std::vector<float> units;
-  if (data_.metric == Metric::kCosine) {
+  if (data_.metric() == Metric::kCosine) {
     units.assign(queries.begin(), queries.end());
     for (size_t i = 0; i < q; ++i) ToUnitLength(std::span(units).subspan(i * d, d));
     queries = units;

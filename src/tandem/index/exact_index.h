@@ -50,7 +50,7 @@ class ExactIndex final : public ItemIndex {
   int64_t size() const override { return static_cast<int64_t>(data_.n); }
   int64_t dimension() const override { return static_cast<int64_t>(data_.dimension); }
   RowFormat row_format() const { return data_.row_format; }
-  Metric metric() const { return data_.metric; }
+  Metric metric() const { return data_.metric(); }
   // The axes that the scan reads, h.
   int64_t axes() const { return static_cast<int64_t>(data_.axes_count); }
 

@@ -33,31 +33,28 @@ size_t AxesFor(const std::vector<double>& tail_share, double share) {
   return tail_share.size();
 }
 
-std::vector<float> WithHalfSquares(std::span<const float> rows, size_t d) {
-  std::vector<float> wide;
-  wide.reserve(rows.size() + rows.size() / d);
-  for (size_t i = 0; i < rows.size(); i += d) {
-    double square = 0;
-    for (const float x : rows.subspan(i, d)) {
-      wide.push_back(x);
-      square += static_cast<double>(x) * static_cast<double>(x);
-    }
-    wide.push_back(static_cast<float>(-square / 2));
+std::vector<float> InnerRows(const InnerSpace& space, std::span<const float> rows, size_t d) {
+  const size_t n = rows.size() / d;
+  const size_t width = space.Width(d);
+  std::vector<float> inner(n * width);
+  for (size_t i = 0; i < n; ++i) {
+    space.CopyRow(rows.subspan(i * d, d), std::span(inner).subspan(i * width, width));
   }
-  return wide;
+  return inner;
 }
 
-// Of rows [n, d], evenly chosen where there are more than `most`.
-std::vector<float> WithOnes(std::span<const float> rows, size_t d, size_t most) {
-  const size_t n = rows.size() / d;
+// Evenly chosen where there are more than `most`.
+std::vector<float> InnerQueries(const InnerSpace& space, std::span<const float> queries, size_t d,
+                                size_t most) {
+  const size_t n = queries.size() / d;
   const size_t count = std::min(n, most);
-  std::vector<float> wide;
+  const size_t width = space.Width(d);
+  std::vector<float> inner(count * width);
   for (size_t i = 0; i < count; ++i) {
-    const std::span<const float> row = rows.subspan(n * i / count * d, d);
-    wide.insert(wide.end(), row.begin(), row.end());
-    wide.push_back(1);
+    space.CopyQuery(queries.subspan(n * i / count * d, d),
+                    std::span(inner).subspan(i * width, width));
   }
-  return wide;
+  return inner;
 }
 
 float Code(float x, float step) { return std::clamp(std::floor(x / step) + 8, 0.0F, 15.0F); }
@@ -136,13 +133,14 @@ Result<std::unique_ptr<IvfIndex>> IvfIndex::Create(std::span<const float> rows, 
   TANDEM_RETURN_IF_ERROR(Validate(rows, n, d, options));
   const auto dimension = static_cast<size_t>(d);
   std::unique_ptr<IvfIndex> index(new IvfIndex());
-  index->metric_ = options.metric;
+  index->space_.metric = options.metric;
   index->dimension_ = dimension;
   index->target_recall_ = options.target_recall;
   Workers workers(options.threads);
+  CentreAndHeight space;
   std::vector<float> units;
-  std::vector<float> wide;
-  std::vector<float> wide_queries;
+  std::vector<float> inner_rows;
+  std::vector<float> inner_queries;
   std::span<const float> inner = rows;
   std::span<const float> queries = options.sample_queries;
   if (options.metric == Metric::kCosine) {
@@ -152,18 +150,21 @@ Result<std::unique_ptr<IvfIndex>> IvfIndex::Create(std::span<const float> rows, 
     }
     inner = rows = units;
   } else if (options.metric == Metric::kL2) {
-    wide = WithHalfSquares(rows, dimension);
-    // Queries have 1 there, and serve as items would.
-    wide_queries = WithOnes(queries.empty() ? rows : queries, dimension, kMostQueries);
-    inner = wide;
-    queries = wide_queries;
+    space = FindCentreAndHeight(rows, dimension);
+    index->space_.centre = space.centre;
+    index->space_.height = space.height;
+    inner = inner_rows = InnerRows(index->space_, rows, dimension);
+    // Where items serve as queries, they have the height of queries.
+    queries = inner_queries =
+        InnerQueries(index->space_, queries.empty() ? rows : queries, dimension, kMostQueries);
   }
   index->Fill(rows, inner, queries, options, workers);
-  index->Calibrate(inner, queries, options.sample_queries.empty(), workers);
+  index->Calibrate(rows, inner, options.sample_queries, workers);
   return index;
 }
 
 void IvfIndex::Adopt(std::shared_ptr<const Owned> owned) {
+  space_.centre = owned->centre;
   query_map_ = owned->query_map;
   centroids_ = owned->centroids;
   steps_ = owned->steps;
@@ -181,6 +182,7 @@ void IvfIndex::Fill(std::span<const float> rows, std::span<const float> inner,
   const size_t d = width();
   const size_t n = inner.size() / d;
   const auto owned = std::make_shared<Owned>();
+  owned->centre.assign(space_.centre.begin(), space_.centre.end());
   if (n == 0) {
     lists_ = 1;
     head_ = 4;

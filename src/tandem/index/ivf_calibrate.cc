@@ -31,12 +31,17 @@ double Cost(size_t lists, double rows_of_list, size_t axes, size_t candidates, s
 }
 
 // The true k best [q, k] of each query, in order, without the item that it is (-1: none); -1 where
-// there are fewer.
-std::vector<int32_t> FindTruth(std::span<const float> rows, size_t d,
-                               std::span<const float> queries, std::span<const int32_t> selves,
+// there are fewer. rows [n, d] are those of the space, queries [q, dimension] are not.
+std::vector<int32_t> FindTruth(const InnerSpace& space, std::span<const float> rows, size_t d,
+                               std::span<const float> plain, std::span<const int32_t> selves,
                                size_t k, Workers& workers) {
   const size_t n = rows.size() / d;
   const size_t q = selves.size();
+  const size_t dimension = plain.size() / q;
+  std::vector<float> queries(q * d);
+  for (size_t i = 0; i < q; ++i) {
+    space.CopyQuery(plain.subspan(i * dimension, dimension), std::span(queries).subspan(i * d, d));
+  }
   std::vector<int32_t> truth(q * k, -1);
   const size_t shards = (q + kQueriesOfShard - 1) / kQueriesOfShard;
   workers.Run(shards, [&](size_t shard) {
@@ -93,7 +98,7 @@ void IvfIndex::FindEfforts(std::span<const float> queries, std::span<const int32
       for (size_t i = shard * kQueriesOfShard; i < end; ++i) {
         const Admission admission(selves[i] < 0 ? std::span<const int32_t>() : selves.subspan(i, 1),
                                   nullptr);
-        const Query query = Prepare(queries.subspan(i * width(), dimension_));
+        const Query query = Prepare(queries.subspan(i * dimension_, dimension_));
         OrderLists(query, scratch);
         Collect(query, lists, kMostCandidates, 1, admission, scratch);
         RankTruth(truth.subspan(i * kDeep, kDeep), scratch.found,
@@ -172,7 +177,8 @@ double IvfIndex::MeasureRecall(std::span<const float> queries, std::span<const i
     for (size_t i = shard * kQueriesOfShard; i < end; ++i) {
       const Admission admission(selves[i] < 0 ? std::span<const int32_t>() : selves.subspan(i, 1),
                                 nullptr);
-      SearchOne(queries.subspan(i * width(), dimension_), depth, admission, scratch, ids, scores);
+      SearchOne(queries.subspan(i * dimension_, dimension_), depth, admission, scratch, ids,
+                scores);
       std::sort(ids.begin(), ids.end());
       for (size_t j = 0; j < depth; ++j) {
         const int32_t item = truth[i * kDeep + j];
@@ -191,13 +197,14 @@ double IvfIndex::MeasureRecall(std::span<const float> queries, std::span<const i
   return all == 0 ? 1 : static_cast<double>(found) / static_cast<double>(all);
 }
 
-void IvfIndex::Calibrate(std::span<const float> inner, std::span<const float> queries,
-                         bool items_ask, Workers& workers) {
-  const size_t d = width();
-  const size_t n = inner.size() / d;
+void IvfIndex::Calibrate(std::span<const float> rows, std::span<const float> inner,
+                         std::span<const float> queries, Workers& workers) {
+  const size_t d = dimension_;
+  const size_t n = rows.size() / d;
+  const bool items_ask = queries.empty();
   efforts_ = {{{kShallow, 1, 1, 1}, {kDeep, 1, 1, 1}}};
   if (n == 0) return;
-  const std::span<const float> source = items_ask ? inner : queries;
+  const std::span<const float> source = items_ask ? rows : queries;
   const size_t available = source.size() / d;
   // Every third is kept to measure with; of one or two, the first do both.
   std::vector<float> chosen[2];
@@ -208,15 +215,17 @@ void IvfIndex::Calibrate(std::span<const float> inner, std::span<const float> qu
     const size_t half = i % 3 == 2 ? 1 : 0;
     const std::span<const float> query = source.subspan(row * d, d);
     chosen[half].insert(chosen[half].end(), query.begin(), query.end());
-    if (metric_ == Metric::kL2) chosen[half].back() = 1;  // an item has its square there
     selves[half].push_back(items_ask ? static_cast<int32_t>(row) : -1);
   }
   if (selves[1].empty()) {
     chosen[1] = chosen[0];
     selves[1] = selves[0];
   }
-  const std::vector<int32_t> learnt = FindTruth(inner, d, chosen[0], selves[0], kDeep, workers);
-  const std::vector<int32_t> kept = FindTruth(inner, d, chosen[1], selves[1], kDeep, workers);
+  const auto truth_of = [&](size_t half) {
+    return FindTruth(space_, inner, width(), chosen[half], selves[half], kDeep, workers);
+  };
+  const std::vector<int32_t> learnt = truth_of(0);
+  const std::vector<int32_t> kept = truth_of(1);
   FindEfforts(chosen[0], learnt, selves[0], workers);
   for (IvfEffort& effort : efforts_) {
     for (int round = 0;; ++round) {

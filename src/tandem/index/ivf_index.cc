@@ -81,7 +81,7 @@ Status IvfIndex::Search(std::span<const float> queries, const SearchOptions& opt
     if (!std::isfinite(x)) return InvalidArgumentError("a query has a number that is not finite");
   }
   std::vector<float> units;
-  if (metric_ == Metric::kCosine) {
+  if (metric() == Metric::kCosine) {
     units.assign(queries.begin(), queries.end());
     for (size_t i = 0; i < units.size(); i += dimension_) {
       ToUnitLength(std::span(units).subspan(i, dimension_));
@@ -99,14 +99,12 @@ Status IvfIndex::Search(std::span<const float> queries, const SearchOptions& opt
 }
 
 IvfIndex::Query IvfIndex::Prepare(std::span<const float> query) const {
-  double square = metric_ == Metric::kL2 ? 1 : 0;
-  for (const float x : query) square += static_cast<double>(x) * static_cast<double>(x);
-  const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
   std::vector<float> unit(width());  // of length 1: approximate scores only rank
-  for (size_t j = 0; j < query.size(); ++j) {
-    unit[j] = static_cast<float>(static_cast<double>(query[j]) * scale);
-  }
-  if (metric_ == Metric::kL2) unit.back() = static_cast<float>(scale);
+  space_.CopyQuery(query, unit);
+  double square = 0;
+  for (const float x : unit) square += static_cast<double>(x) * static_cast<double>(x);
+  const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
+  for (float& x : unit) x = static_cast<float>(static_cast<double>(x) * scale);
   Query prepared;
   prepared.coordinates.resize(head_);
   float largest = 0;
@@ -261,7 +259,7 @@ void IvfIndex::ScoreCandidates(std::span<const float> query, Scratch& scratch) c
       Prefetch(rows_.data() + size_t{rows[i]} * dimension_, row_bytes);
     }
     const std::span<float> scores = std::span(scratch.keys).subspan(begin, end - begin);
-    if (metric_ == Metric::kL2) {
+    if (metric() == Metric::kL2) {
       math::SquaredDistanceAt(query, rows_.data(), rows.subspan(begin, end - begin), scores);
       for (float& score : scores) score = -score;
     } else {

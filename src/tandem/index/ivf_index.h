@@ -13,7 +13,7 @@
 // as measured_recall. With a filter or exclusions more lists are searched, as their items lie
 // deeper; where few items are admitted, all of them are scored. Never an item that is excluded or
 // not admitted, always k where there are k, and scores are true ones. For the negative squared
-// distance the coordinates are those of (x, -|x|^2 / 2), which (q, 1) ranks alike.
+// distance the coordinates are those that make it an inner product (inner_space.h).
 //
 // Memory: 4 d + h / 2 + 8 bytes an item, h about a third of d. Immutable and safe to search from
 // many threads.
@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "tandem/base/parallel.h"
+#include "tandem/index/inner_space.h"
 #include "tandem/index/item_index.h"
 #include "tandem/index/metric.h"
 #include "tandem/index/snapshot_file.h"
@@ -74,7 +75,7 @@ class IvfIndex final : public ItemIndex {
   int64_t size() const override { return static_cast<int64_t>(item_of_.size()); }
   int64_t dimension() const override { return static_cast<int64_t>(dimension_); }
 
-  Metric metric() const { return metric_; }
+  Metric metric() const { return space_.metric; }
   double target_recall() const { return target_recall_; }
   // For k = 10 and k = 100; searches for other k go between and beyond them.
   std::span<const IvfEffort> efforts() const { return efforts_; }
@@ -98,9 +99,9 @@ class IvfIndex final : public ItemIndex {
   void FillCodes(std::span<const float> points, std::span<const float> centroids,
                  std::span<const int32_t> list_of, Owned& owned, Workers& workers) const;
   void Adopt(std::shared_ptr<const Owned> owned);
-  // Queries [q, width()]; none where items serve as queries.
-  void Calibrate(std::span<const float> inner, std::span<const float> queries, bool items_ask,
-                 Workers& workers);
+  // queries [q, d]; none: items serve as queries.
+  void Calibrate(std::span<const float> rows, std::span<const float> inner,
+                 std::span<const float> queries, Workers& workers);
   void FindEfforts(std::span<const float> queries, std::span<const int32_t> truth,
                    std::span<const int32_t> selves, Workers& workers);
   void RankTruth(std::span<const int32_t> truth, std::span<const Candidate> found,
@@ -108,8 +109,8 @@ class IvfIndex final : public ItemIndex {
   double MeasureRecall(std::span<const float> queries, std::span<const int32_t> truth,
                        std::span<const int32_t> selves, int64_t k, Workers& workers) const;
 
-  // The length of a row as it is mapped: one more than d for kL2.
-  size_t width() const { return dimension_ + (metric_ == Metric::kL2 ? 1 : 0); }
+  // The length of a row as it is mapped.
+  size_t width() const { return space_.Width(dimension_); }
   // Search.
   size_t RowsOf(size_t list) const { return list_begin_[list + 1] - list_begin_[list]; }
   bool IsItem(int32_t item) const { return static_cast<uint32_t>(item) < item_of_.size(); }
@@ -126,7 +127,7 @@ class IvfIndex final : public ItemIndex {
 
   void ScoreCandidates(std::span<const float> query, Scratch& scratch) const;
 
-  Metric metric_ = Metric::kDot;
+  InnerSpace space_;  // of rows as they are mapped; its centre is of owner_ too
   size_t dimension_ = 0;
   size_t head_ = 0;  // h, a multiple of four
   size_t part_ = 0;  // axes of the centroids

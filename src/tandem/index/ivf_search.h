@@ -10,6 +10,7 @@
 namespace tandem::index {
 
 struct IvfIndex::Owned {
+  std::vector<float> centre;
   std::vector<float> query_map;
   std::vector<float> centroids;
   std::vector<float> steps;

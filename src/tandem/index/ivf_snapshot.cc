@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tandem/index/inner_space_snapshot.h"
 #include "tandem/index/ivf_search.h"
 #include "tandem/math/nibbles.h"
 
@@ -61,7 +62,7 @@ Status CheckFinite(const SnapshotFile& file, std::string_view section,
 }  // namespace
 
 Status IvfIndex::Write(SnapshotWriter& writer) const {
-  Shape shape = {static_cast<uint64_t>(metric_),
+  Shape shape = {static_cast<uint64_t>(metric()),
                  item_of_.size(),
                  dimension_,
                  head_,
@@ -74,6 +75,7 @@ Status IvfIndex::Write(SnapshotWriter& writer) const {
     shape.efforts[i] = {effort.k, effort.lists, effort.candidates, effort.measured_recall};
   }
   TANDEM_RETURN_IF_ERROR(writer.Add<Shape>("ivf.shape", std::span(&shape, 1)));
+  TANDEM_RETURN_IF_ERROR(WriteInnerSpace(space_, writer));
   TANDEM_RETURN_IF_ERROR(writer.Add<float>("ivf.query_map", query_map_));
   TANDEM_RETURN_IF_ERROR(writer.Add<float>("ivf.centroids", centroids_));
   TANDEM_RETURN_IF_ERROR(writer.Add<float>("ivf.steps", steps_));
@@ -89,8 +91,9 @@ Result<std::unique_ptr<IvfIndex>> IvfIndex::Open(std::shared_ptr<const SnapshotF
   TANDEM_ASSIGN_OR_RETURN(const Shape shape, file->Value<Shape>("ivf.shape"));
   if (!IsUsable(shape)) return file->Damaged("ivf.shape", "no shape of an index");
   std::unique_ptr<IvfIndex> index(new IvfIndex());
-  index->metric_ = static_cast<Metric>(shape.metric);
   index->dimension_ = shape.dimension;
+  TANDEM_ASSIGN_OR_RETURN(
+      index->space_, ReadInnerSpace(*file, static_cast<Metric>(shape.metric), shape.dimension));
   index->head_ = shape.head;
   index->part_ = shape.part;
   index->lists_ = shape.lists;

@@ -7,17 +7,9 @@
 
 namespace tandem::index {
 
-void CopyInnerRow(Metric metric, std::span<const float> row, std::span<float> inner) {
-  std::copy(row.begin(), row.end(), inner.begin());
-  if (metric != Metric::kL2) return;
-  // Where rows are as long as that nothing is ruled out by it, but it stays a number.
-  constexpr double kMost = kLargestNorm * kLargestNorm;
-  inner[row.size()] = static_cast<float>(-std::min(SquaredNorm(row) / 2, kMost));
-}
-
-ProjectedRows::ProjectedRows(Metric metric, std::span<const float> mean,
+ProjectedRows::ProjectedRows(const InnerSpace& space, std::span<const float> mean,
                              std::span<const float> axes, size_t h)
-    : metric_(metric),
+    : space_(space),
       mean_(mean),
       axes_(axes),
       h_(h),
@@ -25,7 +17,7 @@ ProjectedRows::ProjectedRows(Metric metric, std::span<const float> mean,
       columns_(h * kStride) {}
 
 void ProjectedRows::Set(size_t i, std::span<const float> row) {
-  CopyInnerRow(metric_, row, std::span(rows_).subspan(i * mean_.size(), mean_.size()));
+  space_.CopyRow(row, std::span(rows_).subspan(i * mean_.size(), mean_.size()));
 }
 
 void ProjectedRows::Project(size_t count) {

@@ -6,18 +6,16 @@
 #include <span>
 #include <vector>
 
-#include "tandem/index/metric.h"
+#include "tandem/index/inner_space.h"
 #include "tandem/index/scan_data.h"
 
 namespace tandem::index {
 
-// x' of a row: the row, and for L2 what makes the distance an inner product.
-void CopyInnerRow(Metric metric, std::span<const float> row, std::span<float> inner);
-
 class ProjectedRows {
  public:
   // mean [inner]; axes [h, inner] outlive this, empty: the coordinates.
-  ProjectedRows(Metric metric, std::span<const float> mean, std::span<const float> axes, size_t h);
+  ProjectedRows(const InnerSpace& space, std::span<const float> mean, std::span<const float> axes,
+                size_t h);
 
   // Row i of at most kBlockRows.
   void Set(size_t i, std::span<const float> row);
@@ -34,7 +32,7 @@ class ProjectedRows {
   void Rests(size_t axes, std::span<float> rests) const;
 
  private:
-  const Metric metric_;
+  const InnerSpace space_;
   const std::span<const float> mean_;
   const std::span<const float> axes_;
   const size_t h_;

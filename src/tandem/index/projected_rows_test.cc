@@ -15,7 +15,7 @@ namespace {
 TEST(ProjectedRows, AreCentredAndTurned) {
   const std::vector<float> mean = {1, 2};
   const std::vector<float> axes = {0.6F, 0.8F, 0.8F, -0.6F};
-  ProjectedRows rows(Metric::kDot, mean, axes, 2);
+  ProjectedRows rows(InnerSpace{}, mean, axes, 2);
   rows.Set(0, std::vector<float>{2, 2});  // (1, 0) from the mean
   rows.Set(1, std::vector<float>{1, 7});  // (0, 5)
   rows.Project(2);
@@ -28,13 +28,14 @@ TEST(ProjectedRows, AreCentredAndTurned) {
   EXPECT_EQ(rows.Columns(63)[ProjectedRows::kStride], 0);
 }
 
-// x' = (x, -|x|^2 / 2): of (3, 4), -12.5.
+// x' = (x - c, -|x - c|^2 / (2 s)): of (4, 6) from (1, 2) at a height of 2, -25 / 4.
 TEST(ProjectedRows, OfL2HaveTheSquareBehindThem) {
   const std::vector<float> mean = {0, 0, 0};
-  ProjectedRows rows(Metric::kL2, mean, {}, 3);
-  rows.Set(0, std::vector<float>{3, 4});
+  const std::vector<float> centre = {1, 2};
+  ProjectedRows rows(InnerSpace{.metric = Metric::kL2, .centre = centre, .height = 2}, mean, {}, 3);
+  rows.Set(0, std::vector<float>{4, 6});
   rows.Project(1);
-  EXPECT_EQ(rows.Columns(0)[2 * ProjectedRows::kStride], -12.5F);
+  EXPECT_EQ(rows.Columns(0)[2 * ProjectedRows::kStride], -6.25F);
 }
 
 // Of the coordinates nothing is rounded: what is left of them in double is a lower bound, and the
@@ -44,7 +45,7 @@ TEST(ProjectedRows, RestsAreUpperBoundsAtEveryScale) {
   const size_t d = 12;
   const std::vector<float> mean(d);
   for (const float scale : {1e-44F, 1e-38F, 1e-20F, 1.0F, 1e18F}) {
-    ProjectedRows rows(Metric::kDot, mean, {}, d);
+    ProjectedRows rows(InnerSpace{}, mean, {}, d);
     std::vector<std::vector<float>> set(100, std::vector<float>(d));
     for (size_t i = 0; i < set.size(); ++i) {
       for (float& x : set[i]) x = scale * rng.Normal();

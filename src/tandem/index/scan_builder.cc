@@ -4,10 +4,12 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "tandem/base/large_vector.h"
 #include "tandem/index/box_tree.h"
+#include "tandem/index/inner_space.h"
 #include "tandem/index/principal_axes.h"
 #include "tandem/index/projected_rows.h"
 
@@ -59,6 +61,7 @@ TileCode CodeOf(const math::Quantised& most, float step, size_t h) {
 }
 
 struct Storage {
+  std::vector<float> centre;
   std::vector<float> mean;
   std::vector<float> axes;
   LargeVector<uint8_t> tiles;
@@ -77,13 +80,14 @@ class Builder {
  public:
   Builder(std::span<const float> rows, size_t n, size_t d, Metric metric, RowFormat format)
       : rows_(rows), storage_(std::make_shared<Storage>()) {
-    data_.metric = metric;
+    data_.space.metric = metric;
     data_.row_format = format;
     data_.n = n;
     data_.dimension = d;
   }
 
   ScanData Build() {
+    if (data_.metric() == Metric::kL2) ChooseCentre();
     for (size_t i = 0; i < data_.n; ++i) {
       data_.largest_norm = std::max(data_.largest_norm, InnerNorm(Row(i)));
     }
@@ -112,9 +116,18 @@ class Builder {
     return rows_.subspan(i * data_.dimension, data_.dimension);
   }
 
-  double InnerNorm(std::span<const float> row) const {
-    const double square = SquaredNorm(row);
-    return std::sqrt(data_.metric == Metric::kL2 ? square + square * square / 4 : square);
+  void ChooseCentre() {
+    CentreAndHeight found = FindCentreAndHeight(rows_, data_.dimension);
+    storage_->centre = std::move(found.centre);
+    data_.space.centre = storage_->centre;
+    data_.space.height = found.height;
+    inner_row_.resize(data_.inner());
+  }
+
+  double InnerNorm(std::span<const float> row) {
+    if (data_.metric() != Metric::kL2) return std::sqrt(SquaredNorm(row));
+    data_.space.CopyRow(row, inner_row_);
+    return std::sqrt(SquaredNorm(inner_row_));
   }
 
   void ChooseAxes() {
@@ -153,8 +166,8 @@ class Builder {
     sample.count = (data_.n + step - 1) / step;
     sample.rows.resize(sample.count * data_.inner());
     for (size_t i = 0; i < sample.count; ++i) {
-      CopyInnerRow(data_.metric, Row(i * step),
-                   std::span(sample.rows).subspan(i * data_.inner(), data_.inner()));
+      data_.space.CopyRow(Row(i * step),
+                          std::span(sample.rows).subspan(i * data_.inner(), data_.inner()));
     }
     return sample;
   }
@@ -193,7 +206,7 @@ class Builder {
   }
 
   ProjectedRows EmptyBlock() const {
-    return {data_.metric, storage_->mean, storage_->axes, data_.axes_count};
+    return {data_.space, storage_->mean, storage_->axes, data_.axes_count};
   }
 
   void Order() {
@@ -303,7 +316,8 @@ class Builder {
   std::span<const float> rows_;
   std::shared_ptr<Storage> storage_;
   ScanData data_;
-  std::vector<float> rests_;  // [kBlockRows] norms of what the axes leave of a block's rows
+  std::vector<float> inner_row_;  // [inner] of kL2
+  std::vector<float> rests_;      // [kBlockRows] norms of what the axes leave of a block's rows
   LargeVector<Point> points_;
   float largest_sketched_ = 0;  // part of any row along the axes of the sketches
   float largest_rest_ = 0;      // norm of what those leave

@@ -1,10 +1,8 @@
 // What an exact scan reads: items as bytes along a few axes, what bounds the scores of 64 and of
 // 1,024 of them, and the rows themselves.
 //
-// Inside, every metric is an inner product q' . x' of inner() numbers: dot as it is; cosine of
-// vectors of length 1; for L2 x' = (x, -|x|^2 / 2) and q' = (q, 1), as
-// |q - x|^2 = |q|^2 - 2 q' . x'. With the mean m of the x', h orthonormal axes W and
-// x' - m = W y + r,
+// Inside, every metric is an inner product q' . x' of inner() numbers (inner_space.h). With the
+// mean m of the x', h orthonormal axes W and x' - m = W y + r,
 //   q' . x' <= q' . m + (W' q') . y + |rest of q'| |r|                     (Cauchy, Schwarz)
 // where the sum of h + 1 products is of bytes, with what the bytes lose added to the bound.
 //
@@ -26,6 +24,7 @@
 #include <memory>
 #include <span>
 
+#include "tandem/index/inner_space.h"
 #include "tandem/index/metric.h"
 #include "tandem/math/tiles.h"
 
@@ -65,7 +64,7 @@ struct TileSet {
 };
 
 struct ScanData {
-  Metric metric = Metric::kDot;
+  InnerSpace space;  // q' and x'
   RowFormat row_format = RowFormat::kFloat;
   size_t n = 0;
   size_t dimension = 0;
@@ -93,7 +92,8 @@ struct ScanData {
   // The row at a place, to `row` [dimension].
   void CopyRow(size_t place, std::span<float> row) const;
 
-  size_t inner() const { return dimension + (metric == Metric::kL2 ? 1 : 0); }
+  Metric metric() const { return space.metric; }
+  size_t inner() const { return space.Width(dimension); }
   size_t tile_count() const { return (n + math::kTileRows - 1) / math::kTileRows; }
   size_t block_count() const { return (n + kBlockRows - 1) / kBlockRows; }
   size_t sketch_bytes() const { return sketch_groups * math::kTileGroup; }

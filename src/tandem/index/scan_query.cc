@@ -9,15 +9,16 @@ namespace tandem::index {
 namespace {
 
 // What rounding can do to a bound and to a score: of the fewer than 4 d + 16 products and sums in
-// each of the 1 + sqrt(h) parts, each is off by 2^-24 of what it rounds, at most the product of
-// the norms, or by half the least denormal, 2^-150. Twice that much is allowed for.
+// each of the 1 + sqrt(h) parts, differences from the centre of L2 among them, each is off by 2^-24
+// of what it rounds, at most the product of the norms, or by half the least denormal, 2^-150. Twice
+// that much is allowed for.
 double Slack(const ScanData& data, double query_norm) {
   const double roundings = static_cast<double>(4 * data.inner() + 16) *
                            (1 + std::sqrt(static_cast<double>(data.axes_count)));
   const double items = data.largest_norm;
   double rounded = query_norm * items;
   // The distance itself is a sum of squares of q - x.
-  if (data.metric == Metric::kL2) rounded += (query_norm + items) * (query_norm + items);
+  if (data.metric() == Metric::kL2) rounded += (query_norm + items) * (query_norm + items);
   return roundings * (0x1p-23 * rounded + 0x1p-148 * (1 + query_norm + items));
 }
 
@@ -72,9 +73,9 @@ math::SumLine QueryCodes::BoundOf(const TileCode& code) const {
 ScanQuery::ScanQuery(const ScanData& data, std::span<const float> query) : data_(data) {
   const size_t inner = data.inner();
   const size_t h = data.axes_count;
-  std::vector<float> whole(inner, 1.0F);  // q'
-  std::copy(query.begin(), query.end(), whole.begin());
-  square_ = SquaredNorm(query);
+  std::vector<float> whole(inner);  // q'
+  data.space.CopyQuery(query, whole);
+  square_ = SquaredNorm(std::span(whole).first(query.size()));
   inner_square_ = SquaredNorm(whole);
   slack_ = Slack(data, std::sqrt(inner_square_));
   rules_nothing_out_ = std::max(std::sqrt(inner_square_), data.largest_norm) > kLargestNorm;
@@ -108,7 +109,7 @@ QueryCodes ScanQuery::SketchCodes() const {
 
 double ScanQuery::Needed(float score) const {
   const auto least = static_cast<double>(score);
-  return (data_.metric == Metric::kL2 ? (square_ + least) / 2 : least) - shift_ - slack_;
+  return (data_.metric() == Metric::kL2 ? (square_ + least) / 2 : least) - shift_ - slack_;
 }
 
 void ScanQuery::BoundBoxes(const Boxes& boxes, size_t begin, std::span<float> bounds) const {

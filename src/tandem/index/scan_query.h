@@ -63,7 +63,7 @@ class ScanQuery {
   QueryCodes codes_;
   double shift_ = 0;         // q' . m
   double slack_ = 0;         // what rounding can do to a bound and a score
-  double square_ = 0;        // |q|^2
+  double square_ = 0;        // |q - c|^2 of kL2
   double inner_square_ = 0;  // |q'|^2
   float along_[2] = {};      // the first two of head_
   float rest_ = 0;           // norm of the others and of what the axes leave

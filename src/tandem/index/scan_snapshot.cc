@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "tandem/index/inner_space_snapshot.h"
+
 namespace tandem::index {
 namespace {
 
@@ -54,7 +56,7 @@ Status CheckCodes(const SnapshotFile& file, std::string_view section,
 }  // namespace
 
 Status WriteScanData(const ScanData& data, SnapshotWriter& writer) {
-  const Shape shape = {static_cast<uint64_t>(data.metric),
+  const Shape shape = {static_cast<uint64_t>(data.metric()),
                        static_cast<uint64_t>(data.row_format),
                        data.n,
                        data.dimension,
@@ -64,6 +66,7 @@ Status WriteScanData(const ScanData& data, SnapshotWriter& writer) {
                        data.sketch_groups,
                        data.largest_norm};
   TANDEM_RETURN_IF_ERROR(writer.Add<Shape>("exact.shape", std::span(&shape, 1)));
+  TANDEM_RETURN_IF_ERROR(WriteInnerSpace(data.space, writer));
   TANDEM_RETURN_IF_ERROR(writer.Add<float>("exact.mean", data.mean));
   TANDEM_RETURN_IF_ERROR(writer.Add<float>("exact.axes", data.axes));
   TANDEM_RETURN_IF_ERROR(writer.Add<TileCode>("exact.codes", data.codes));
@@ -84,7 +87,8 @@ Result<ScanData> ReadScanData(std::shared_ptr<const SnapshotFile> file) {
   TANDEM_ASSIGN_OR_RETURN(const Shape shape, file->Value<Shape>("exact.shape"));
   if (!IsUsable(shape)) return file->Damaged("exact.shape", "no shape of an index");
   ScanData data;
-  data.metric = static_cast<Metric>(shape.metric);
+  TANDEM_ASSIGN_OR_RETURN(
+      data.space, ReadInnerSpace(*file, static_cast<Metric>(shape.metric), shape.dimension));
   data.row_format = static_cast<RowFormat>(shape.row_format);
   data.n = shape.n;
   data.dimension = shape.dimension;

@@ -97,7 +97,7 @@ void Scorer::Flush() {
 
 void Scorer::Score(const float* rows, std::span<const uint32_t> places,
                    std::span<float> scores) const {
-  if (data_.metric == Metric::kL2) {
+  if (data_.metric() == Metric::kL2) {
     math::SquaredDistanceAt(query_, rows, places, scores);
     for (float& score : scores) score = -score;
   } else {
