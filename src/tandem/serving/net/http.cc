@@ -114,11 +114,18 @@ HttpResponse ErrorResponse(int http_status, std::string_view message) {
   response.status = http_status;
   response.body =
       StrCat("{\"error\":{\"code\":", http_status, ",\"message\":", JsonQuote(message), "}}\n");
+  response.reason = message;
   return response;
 }
 
 HttpResponse ErrorResponse(const Status& status) {
   return ErrorResponse(HttpStatusOf(status.code()), status.message());
+}
+
+HttpResponse ExceptionResponse(const std::exception& error) {
+  HttpResponse response = ErrorResponse(500, "an error within the server; its log says more");
+  response.reason = StrCat("exception: ", error.what());
+  return response;
 }
 
 std::string_view HttpReason(int http_status) {

@@ -225,12 +225,14 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     try {
       core_->handler(std::move(request), responder);
     } catch (const std::exception& error) {
-      responder(ErrorResponse(500, error.what()));
+      const HttpResponse response = ExceptionResponse(error);
+      if (core_->options.on_refused) core_->options.on_refused(response);
+      responder(response);
     }
   }
 
   void Refuse(const HttpResponse& response, bool keep_alive) {
-    if (core_->options.on_refused) core_->options.on_refused(response.status);
+    if (core_->options.on_refused) core_->options.on_refused(response);
     Send(response, keep_alive);
   }
 

@@ -34,8 +34,9 @@ struct HttpServerOptions {
   // Between two requests of a connection.
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);
   std::chrono::milliseconds write_timeout = std::chrono::seconds(10);
-  // Told the status of each answer that the server makes by itself; may be empty.
-  std::function<void(int http_status)> on_refused;
+  // Told of each answer that the server makes by itself, those for a handler that threw among
+  // them; may be empty.
+  std::function<void(const HttpResponse& response)> on_refused;
 };
 
 class HttpServer {
