@@ -62,6 +62,9 @@ HttpResponse ErrorResponse(const Status& status);
 // A 500. What the exception says is the reason: for the log, not for the client.
 HttpResponse ExceptionResponse(const std::exception& error);
 
+// The answer as it is sent; with `head` without its body, as one to HEAD.
+std::string ResponseBytes(const HttpResponse& response, bool head, bool keep_alive);
+
 // "Not Found" for 404; "Unknown" for what has no name here.
 std::string_view HttpReason(int http_status);
 

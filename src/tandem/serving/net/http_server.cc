@@ -27,30 +27,6 @@ constexpr size_t kSmallRequest = 2 * 1024;
 constexpr size_t kLingerBytes = 4 * 1024 * 1024;
 constexpr std::chrono::seconds kLingerTime(1);
 
-std::string Clean(std::string_view text) {
-  std::string clean;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F) clean.push_back(c);
-  }
-  return clean;
-}
-
-std::string Serialize(const HttpResponse& response, bool head, bool keep_alive) {
-  std::string out;
-  out.reserve(192 + response.body.size());
-  out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
-  out.append(HttpReason(response.status));
-  out.append("\r\nContent-Type: ").append(Clean(response.content_type));
-  out.append("\r\nContent-Length: ").append(std::to_string(response.body.size()));
-  out.append(keep_alive ? "\r\nConnection: keep-alive\r\n" : "\r\nConnection: close\r\n");
-  for (const NameValue& one : response.headers) {
-    out.append(Clean(one.first)).append(": ").append(Clean(one.second)).append("\r\n");
-  }
-  out.append("\r\n");
-  if (!head) out.append(response.body);
-  return out;
-}
-
 HttpResponse ParseFailure(const error_code& error, const HttpServerOptions& options) {
   if (error == http::error::header_limit) {
     return ErrorResponse(431, StrCat("the header is over ", options.max_header_bytes, " bytes"));
@@ -257,7 +233,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     if (state_ == State::kClosed) return;
     state_ = State::kWriting;
     keep_alive_ = keep_alive && !core_->leaving;
-    out_ = Serialize(response, head_, keep_alive_);
+    out_ = ResponseBytes(response, head_, keep_alive_);
     stream_.expires_after(core_->options.write_timeout);
     asio::async_write(stream_, asio::buffer(out_),
                       [self = shared_from_this()](const error_code& error, size_t) {
