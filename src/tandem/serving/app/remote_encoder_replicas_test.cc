@@ -223,7 +223,7 @@ TEST_F(RemoteEncoderReplicasTest, WhetherABundleIsServedOrAnotherOrNobodyAnswers
 
 // Whichever of the two is asked last.
 TEST_F(RemoteEncoderReplicasTest, AReplicaThatIsGoneDoesNotHideThatAnotherHasAnotherBundle) {
-  for (const size_t gone : {0, 1}) {
+  for (const size_t gone : {size_t{0}, size_t{1}}) {
     servers_.clear();
     for (int i = 0; i < 2; ++i) AddServer({kTheirs, kEmbedding});
     Publish();
