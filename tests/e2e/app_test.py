@@ -105,9 +105,9 @@ class AppTest(TestCase):
                 ("header", 431, start + b"X-Long: " + b"x" * 9000 + b"\r\n\r\n"),
                 ("many headers", 431, start + b"X-Some: x\r\n" * 1000 + b"\r\n"),
                 ("target", 431, b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
-                ("body", 413, b"POST /recommend/42 HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n"),
+                ("body", 413, b"POST /recommend/42 HTTP/1.1\r\nHost: a\r\nContent-Length: 16385\r\n\r\n"),
                 ("huge body", 413, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551615\r\n\r\n"),
-                ("chunk", 413, b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + b"x" * 9000),
+                ("chunk", 413, b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4001\r\n" + b"x" * 9000),
                 ("noise", 400, b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")):
             with self.subTest(name), RawConnection(server.port) as connection:
                 connection.send(data)

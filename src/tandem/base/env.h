@@ -26,6 +26,9 @@ struct FileInfo {
   std::string name;  // last part of the path
   bool is_directory = false;
   uint64_t bytes = 0;  // 0 for directories
+  // When its bytes, name or rights last changed (ctime: nobody can set it back), nanoseconds since
+  // 1970; 0 where that is not known, as in MemoryEnv.
+  int64_t changed_nanos = 0;
 };
 
 // The bytes of a file as they are on disk, read page by page when they are looked at. They start

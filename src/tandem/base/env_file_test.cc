@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <chrono>
+#include <thread>
+
 #include "tandem/base/env.h"
 #include "tandem/base/memory_env.h"
 #include "tandem/base/testing/every_env.h"
@@ -97,6 +100,23 @@ TEST(MemoryEnvFileTest, CreateEachAppendAndCloseCanFail) {
     // Half of what failed: two bytes of four.
     EXPECT_EQ(*env.ReadFile("a"), n == 2 ? "1256" : n == 3 ? "123456" : "12345678");
   }
+}
+
+TEST(PosixEnvFileTest, TellsWhenAFileLastChangedWhateverItsSize) {
+  Env& env = Env::Posix();
+  const std::string path = ::testing::TempDir() + "/tandem_changed";
+  const auto changed = [&] { return env.Stat(path)->changed_nanos; };
+  ASSERT_TRUE(env.WriteFile(path, "abc").ok());
+  const int64_t first = changed();
+  EXPECT_GE(first / 1'000'000'000, env.UnixSeconds() - 60);
+  EXPECT_EQ(changed(), first);
+  // The clock of a file system may go in steps of a few milliseconds.
+  for (int i = 0; i < 1000 && changed() == first; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ASSERT_TRUE(env.WriteFile(path, "abd").ok());
+  }
+  EXPECT_GT(changed(), first);
+  EXPECT_TRUE(env.RemoveAll(path).ok());
 }
 
 TEST(PosixEnvFileTest, AFullDiskIsResourceExhausted) {

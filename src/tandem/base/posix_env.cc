@@ -127,7 +127,11 @@ std::string LastPart(std::string_view path) {
 
 FileInfo InfoOf(std::string name, const struct stat& found) {
   const bool is_directory = S_ISDIR(found.st_mode);
-  return {std::move(name), is_directory, is_directory ? 0 : static_cast<uint64_t>(found.st_size)};
+  return {.name = std::move(name),
+          .is_directory = is_directory,
+          .bytes = is_directory ? 0 : static_cast<uint64_t>(found.st_size),
+          .changed_nanos = static_cast<int64_t>(found.st_ctim.tv_sec) * 1'000'000'000 +
+                           static_cast<int64_t>(found.st_ctim.tv_nsec)};
 }
 
 // Does not follow links: a link is removed, not what it names.

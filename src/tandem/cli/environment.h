@@ -30,4 +30,9 @@ struct TakenVariable {
 std::vector<TakenVariable> AppendFromEnvironment(const CLI::App& verb,
                                                  std::vector<std::string>& arguments);
 
+// "TANDEM_PRT (TANDEM_PORT?), TANDEM_COLOUR": what is set and is not empty but is no flag's of
+// these verbs, with the flag's that it may have been meant to be; empty where there is none. Names
+// only: a value may be a secret.
+std::string UnknownVariables(const std::vector<const CLI::App*>& verbs);
+
 }  // namespace tandem::cli

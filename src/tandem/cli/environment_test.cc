@@ -97,6 +97,24 @@ TEST_F(EnvironmentTest, TheModelIsWhereTensorFlowServingsImageHasIt) {
   EXPECT_NE(ran.err.find("/nowhere/mounted/films"), std::string::npos) << ran.err;
 }
 
+TEST_F(EnvironmentTest, AVariableThatIsNoFlagsIsToldWithTheOneThatWasMeant) {
+  Set("TANDEM_LOG_FORMAT", "json");
+  const auto warning = [] {
+    const std::string out = Tandem({"serve-app", "--bundle", "/nowhere"}).out;
+    const size_t begin = out.find("of the environment, ignored");
+    return begin == std::string::npos ? "" : out.substr(begin, out.find('"', begin) - begin);
+  };
+  Set("TANDEM_MODEL_BASE_PATH", "/the/other/verbs");
+  Set("TANDEM_EMPTY", "");
+  EXPECT_EQ(warning(), "");
+  Set("TANDEM_PRT", "3");
+  Set("TANDEM_COLOUR", "secret");
+  Set("TANDEM_MODLE_SERVER", "a:1");
+  EXPECT_EQ(warning(),
+            "of the environment, ignored because no flag has that name: TANDEM_COLOUR, "
+            "TANDEM_MODLE_SERVER (TANDEM_MODEL_SERVER?), TANDEM_PRT (TANDEM_PORT?)");
+}
+
 TEST_F(EnvironmentTest, AJsonLogTellsAFailureAsOneObject) {
   Set("TANDEM_LOG_FORMAT", "json");
   const Ran ran = Tandem({"serve-model", "--model_base_path", "/nowhere/\"quoted\""});

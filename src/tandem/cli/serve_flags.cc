@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <utility>
 
+#include "tandem/base/log.h"
 #include "tandem/cli/flag_names.h"
 #include "tandem/cli/log_sink.h"
 #include "tandem/cli/verbs.h"
@@ -69,6 +70,12 @@ struct ServeFlags::Options {
   void UseLog(LogFormat format, std::ostream& out) {
     log_format = format;
     if (format == LogFormat::kJson) LogJsonTo(out);
+    // One container's environment may hold the variables of both verbs.
+    const std::string unknown = UnknownVariables({model_verb, app_verb});
+    if (!unknown.empty()) {
+      Log(LogLevel::kWarning,
+          "of the environment, ignored because no flag has that name: " + unknown);
+    }
   }
 
   void AddModelVerb(CLI::App& program) {

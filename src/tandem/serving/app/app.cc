@@ -33,7 +33,7 @@ class App::Core {
                         return Load(env, path);
                       }),
                   &observers_),
-        router_([this](int http_status) { http_metrics_.CountRefused(http_status); }),
+        router_([this](const net::HttpResponse& answer) { http_metrics_.CountRefused(answer); }),
         patience_(options.patience),
         first_answer_(options.first_answer) {}
   // What is told of versions lives longer than their polling, what is served longer than servers.
@@ -51,7 +51,9 @@ class App::Core {
     TANDEM_RETURN_IF_ERROR(MakeEncoder(options.model_server));
     AddRoutes();
     net::HttpServerOptions http = options.http;
-    http.on_refused = [this](int http_status) { http_metrics_.CountRefused(http_status); };
+    http.on_refused = [this](const net::HttpResponse& answer) {
+      http_metrics_.CountRefused(answer);
+    };
     TANDEM_ASSIGN_OR_RETURN(
         server_, net::HttpServer::Start(
                      http, [this](net::HttpRequest request, const net::HttpResponder& respond) {

@@ -122,6 +122,8 @@ class RemoteEncoder::Core {
   void Begin(QueryPtr query, ModelReplicas::ReplicaPtr replica);
   void Finish(const QueryPtr& query, const std::shared_ptr<Call>& call, const grpc::Status& status);
   ModelReplicas::ReplicaPtr PickNext(Query& query, Outcome outcome);
+  // One hope less; the last one answers.
+  void GiveUp(Query& query, Status why);
   void JoinSilent(const QueryPtr& query);
   void SetAddresses(const Result<std::vector<std::string>>& addresses);
 
@@ -171,6 +173,9 @@ struct RemoteEncoder::Core::Query {
   Mutex mutex;
   ModelReplicas::Tried tried TANDEM_GUARDED_BY(mutex);
   std::vector<std::shared_ptr<Call>> open TANDEM_GUARDED_BY(mutex);
+  // Calls that are open or about to begin, or whose failure may still lead to another one. Not the
+  // size of `open`: between a failure and the next call, another call may fail.
+  size_t hopes TANDEM_GUARDED_BY(mutex) = 1;
   size_t failures TANDEM_GUARDED_BY(mutex) = 0;  // of the kind that is tried once again
   Status other_bundle TANDEM_GUARDED_BY(mutex);  // of a replica that answered, but for another
   bool answered TANDEM_GUARDED_BY(mutex) = false;
@@ -233,6 +238,7 @@ void RemoteEncoder::Core::Ask(std::shared_ptr<const bundle::Bundle> bundle,
 }
 
 void RemoteEncoder::Core::Begin(QueryPtr query, ModelReplicas::ReplicaPtr replica) {
+  if (options_.before_call) options_.before_call();
   auto call = std::make_shared<Call>(std::move(replica));
   call->context.set_deadline(query->deadline);
   call->context.AddMetadata(kBundleMetadata, query->bundle->fingerprint);
@@ -276,14 +282,21 @@ void RemoteEncoder::Core::Finish(const QueryPtr& query, const std::shared_ptr<Ca
     watch_.Refresh();
     auto next = PickNext(*query, outcome);
     if (next != nullptr) return Begin(query, std::move(next));
-    MutexLock lock(query->mutex);
-    if (query->answered || !query->open.empty()) return;
-    query->answered = true;
-    // That there is one which answers says more than that the last one did not.
-    if (!query->other_bundle.ok()) embedding = query->other_bundle;
+    return GiveUp(*query, embedding.status());
   }
   for (const auto& other : others) other->context.TryCancel();
   query->answer(std::move(embedding));
+}
+
+void RemoteEncoder::Core::GiveUp(Query& query, Status why) {
+  {
+    MutexLock lock(query.mutex);
+    if (--query.hopes > 0 || query.answered) return;
+    query.answered = true;
+    // That there is one which answers says more than that the last one did not.
+    if (!query.other_bundle.ok()) why = query.other_bundle;
+  }
+  query.answer(std::move(why));
 }
 
 // Null where the query had its chances.
@@ -309,9 +322,10 @@ void RemoteEncoder::Core::JoinSilent(const QueryPtr& query) {
     if (query->answered || query->open.empty()) return;
     silent = query->open.back();
     tried = query->tried;
+    ++query->hopes;
   }
   auto next = replicas_.Pick(query->bundle->fingerprint, tried, ModelReplicas::For::kHedge);
-  if (next == nullptr) return;
+  if (next == nullptr) return GiveUp(*query, DeadlineExceededError("no replica answers"));
   replicas_.Report(silent->replica, query->bundle->fingerprint, Outcome::kFailed, silent->began);
   Begin(query, std::move(next));
 }

@@ -8,13 +8,14 @@
 // a second one elsewhere, and the first good answer counts. Where nobody has one, the bundle's own
 // embedding answers, marked degraded; the log is told when that begins and when it ends. Replicas
 // that fail are left alone (model_replicas.h): while all are away, requests do not wait for them.
-// `done` is called on a thread of gRPC, or at once on the caller's. Thread-safe; the destructor
-// waits for the calls under way, `timeout` at most.
+// `done` is called on a thread of gRPC or of the encoder, or at once on the caller's. Thread-safe;
+// the destructor waits for the calls under way, `timeout` at most.
 #pragma once
 
 #include <prometheus/registry.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -32,6 +33,8 @@ struct RemoteEncoderOptions {
   std::chrono::milliseconds pause = std::chrono::seconds(1);
   std::chrono::milliseconds resolve_interval = std::chrono::seconds(2);
   Resolver resolve;  // empty: the system's, of the target
+  // For tests: called between the choice of a replica and its call; may be empty.
+  std::function<void()> before_call;
 };
 
 class RemoteEncoder final : public recommend::QueryEncoder {

@@ -5,6 +5,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -61,6 +62,7 @@ class RemoteEncoderReplicasTest : public ::testing::Test {
       MutexLock lock(mutex_);
       return addresses_;
     };
+    options.before_call = before_call_;
     encoder_ = RemoteEncoder::Create(options, registry_).value();
   }
   EncodedQuery Encode() {
@@ -103,6 +105,7 @@ class RemoteEncoderReplicasTest : public ::testing::Test {
   Mutex mutex_;
   std::vector<std::string> addresses_ TANDEM_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<FakeModelServer>> servers_;
+  std::function<void()> before_call_;
   prometheus::Registry registry_;
   const std::shared_ptr<const bundle::Bundle> bundle_ = MakeBundle();
   std::unique_ptr<RemoteEncoder> encoder_;  // ends first
@@ -220,7 +223,7 @@ TEST_F(RemoteEncoderReplicasTest, WhetherABundleIsServedOrAnotherOrNobodyAnswers
 
 // Whichever of the two is asked last.
 TEST_F(RemoteEncoderReplicasTest, AReplicaThatIsGoneDoesNotHideThatAnotherHasAnotherBundle) {
-  for (const size_t gone : {0, 1}) {
+  for (const size_t gone : {size_t{0}, size_t{1}}) {
     servers_.clear();
     for (int i = 0; i < 2; ++i) AddServer({kTheirs, kEmbedding});
     Publish();
@@ -292,6 +295,24 @@ TEST_F(RemoteEncoderReplicasTest, AnErrorThatIsTheQuerysOwnIsTriedTwiceAndNoMore
   int calls = 0;
   for (const int one : Calls()) calls += one;
   EXPECT_EQ(calls, 2);
+}
+
+// The first is silent for two fifths of the time, here 800 ms, and is joined by the second; both
+// fail at 900 ms. One failure leads to a call of the third, and the other one comes while that
+// call is not made yet.
+TEST_F(RemoteEncoderReplicasTest, WhereTwoCallsFailAtOnceTheThirdReplicaAnswers) {
+  const grpc::Status error(grpc::INTERNAL, "no");
+  AddServer({.delay = std::chrono::milliseconds(900), .error = error});
+  AddServer({.delay = std::chrono::milliseconds(100), .error = error});
+  AddServer({kOurs, kEmbedding});
+  std::atomic<int> begun = 0;
+  before_call_ = [&begun] {
+    if (++begun == 3) std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  };
+  Start(std::chrono::seconds(2));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // all are connected
+  EncodeWhole(1);
+  if (begun != 3) GTEST_SKIP() << "the third one was connected before the others";
 }
 
 TEST_F(RemoteEncoderReplicasTest, MetricsTellCallsRetriesAndReplicas) {

@@ -5,7 +5,9 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
+#include <vector>
 
 #include "tandem/base/memory_env.h"
 #include "tandem/bundle/query.h"
@@ -122,6 +124,47 @@ TEST_F(ModelServerTest, AnswersWithTheVersionAndTheFingerprintOfItsBundle) {
   EXPECT_THAT(answer.response.outputs().at("embedding_1").float_val(),
               ElementsAreArray(ExpectedOf(1)));
   EXPECT_EQ(answer.bundle, bundle::ReadVersion(env_, "/bundles/1").value()->fingerprint);
+}
+
+// One string that stands for 32768 users of 8 floats: the largest answer. The budget of the server
+// has room for 8 of them; it comes back with each answer.
+TEST_F(ModelServerTest, LargeAnswersAreBoundedTogetherAndSmallOnesGoOn) {
+  Start();
+  wire::PredictRequest request;
+  *request.mutable_model_spec() = Spec();
+  tensorflow::TensorProto& input = (*request.mutable_inputs())["string_lookup_1_input"];
+  input.set_dtype(tensorflow::DT_STRING);
+  input.mutable_tensor_shape()->add_dim()->set_size(32768);
+  input.add_string_val("7");
+  std::atomic<int> whole = 0;
+  std::atomic<int> refused = 0;
+  std::atomic<int> wrong = 0;
+  {
+    std::vector<std::jthread> clients;
+    for (int t = 0; t < 30; ++t) {
+      clients.emplace_back([&] {
+        for (int i = 0; i < 3; ++i) {
+          wire::PredictResponse response;
+          grpc::ClientContext context;
+          const grpc::Status status = predictions_->Predict(&context, request, &response);
+          if (status.ok()) {
+            ++(response.outputs().at("embedding_1").float_val_size() == 262144 ? whole : wrong);
+          } else {
+            ++(status.error_code() == grpc::RESOURCE_EXHAUSTED ? refused : wrong);
+          }
+        }
+      });
+    }
+    for (int i = 0; i < 100; ++i) EXPECT_TRUE(Ask(Spec()).status.ok());
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GE(whole, 8);
+  EXPECT_EQ(whole + refused, 90);
+  for (int i = 0; i < 20; ++i) {
+    wire::PredictResponse response;
+    grpc::ClientContext context;
+    EXPECT_TRUE(predictions_->Predict(&context, request, &response).ok()) << i;
+  }
 }
 
 TEST_F(ModelServerTest, SwapsANewVersionInAndKeepsTheOneBefore) {

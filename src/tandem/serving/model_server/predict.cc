@@ -56,10 +56,21 @@ Status CheckRank(const TensorProto& tensor, int rank, const std::string& expecte
                               ShapeText(tensor.tensor_shape()));
 }
 
-Status EncodeUsers(const bundle::Bundle& bundle, const TensorProto& input, TensorProto& output) {
+Status EncodeUsers(const bundle::Bundle& bundle, const TensorProto& input, AnswerBudget& budget,
+                   TensorProto& output, AnswerBudget::Share& share) {
   TANDEM_RETURN_IF_ERROR(CheckRank(input, 1, "[n]"));
   const int64_t d = bundle.dimension();
-  TANDEM_ASSIGN_OR_RETURN(const auto ids, DecodeStrings(input, kMaxAnswerFloats / d));
+  const int64_t max_users = kMaxAnswerFloats / d;
+  if (input.tensor_shape().dim_size() == 1) {
+    const int64_t users = input.tensor_shape().dim(0).size();
+    if (users > max_users) {
+      return InvalidArgumentError("the shape [", users, "] asks for more than ", max_users,
+                                  " users: an answer holds at most ", kMaxAnswerFloats, " floats, ",
+                                  d, " a user");
+    }
+    TANDEM_ASSIGN_OR_RETURN(share, budget.Take(users * d));
+  }
+  TANDEM_ASSIGN_OR_RETURN(const auto ids, DecodeStrings(input, max_users));
   float* to = AllocateFloats({static_cast<int64_t>(ids.size()), d}, output);
   for (const std::string_view id : ids) {
     const std::span<const float> embedding = bundle::UserEmbedding(bundle, id);
@@ -89,8 +100,8 @@ Status EncodeOneHistory(const bundle::Bundle& bundle, const TensorProto& input,
 
 }  // namespace
 
-Status Predict(const bundle::Bundle& bundle, const PredictRequest& request,
-               PredictResponse& response) {
+Status Predict(const bundle::Bundle& bundle, const PredictRequest& request, AnswerBudget& budget,
+               PredictResponse& response, AnswerBudget::Share& share) {
   const std::string& asked = request.model_spec().signature_name();
   const std::string signature = asked.empty() ? kServingDefault : asked;
   const bool by_history = signature == kFromHistory && bundle::TakesHistory(bundle);
@@ -103,8 +114,8 @@ Status Predict(const bundle::Bundle& bundle, const PredictRequest& request,
   TANDEM_RETURN_IF_ERROR(CheckOutputFilter(request, names.embedding_output));
 
   TensorProto& output = (*response.mutable_outputs())[names.embedding_output];
-  const Status encoded =
-      by_history ? EncodeOneHistory(bundle, *input, output) : EncodeUsers(bundle, *input, output);
+  const Status encoded = by_history ? EncodeOneHistory(bundle, *input, output)
+                                    : EncodeUsers(bundle, *input, budget, output, share);
   response.mutable_model_spec()->set_signature_name(signature);
   return encoded.WithContext(StrCat("input ", name));
 }

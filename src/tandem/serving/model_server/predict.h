@@ -8,16 +8,21 @@
 #pragma once
 
 #include "tandem/bundle/bundle.h"
+#include "tandem/serving/model_server/answer_budget.h"
 #include "tandem/serving/wire/prediction_service.pb.h"
 
 namespace tandem::model_server {
 
-// An answer has at most so many floats (16 MiB of them), a request so many strings.
-inline constexpr int64_t kMaxAnswerFloats = 4 * 1024 * 1024;
+// An answer has at most so many floats (1 MiB of them), a history so many items: a request of a
+// few bytes can ask for many, one string that stands for all.
+inline constexpr int64_t kMaxAnswerFloats = 256 * 1024;
 inline constexpr int64_t kMaxHistory = 16 * 1024;
 
-// Fills the outputs and the signature of the response's model_spec.
+// Fills the outputs and the signature of the response's model_spec. A large answer is made only
+// where the budget has room, else kResourceExhausted; `share` is its part, to be held as long as
+// the response.
 Status Predict(const bundle::Bundle& bundle, const tensorflow::serving::PredictRequest& request,
-               tensorflow::serving::PredictResponse& response);
+               AnswerBudget& budget, tensorflow::serving::PredictResponse& response,
+               AnswerBudget::Share& share);
 
 }  // namespace tandem::model_server

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tandem/bundle/query.h"
 #include "tandem/bundle/testing/tiny_bundle.h"
 #include "tandem/serving/model_server/signature.h"
@@ -34,15 +36,15 @@ class PredictTest : public ::testing::Test {
     return request;
   }
   const tensorflow::TensorProto& Ask(const PredictRequest& request) {
-    response_.Clear();
-    const Status status = Predict(bundle_, request, response_);
+    const Status status = Error(request);
     EXPECT_TRUE(status.ok()) << status;
     EXPECT_EQ(response_.outputs_size(), 1);
     return response_.outputs().at("embedding_1");
   }
   Status Error(const PredictRequest& request) {
     response_.Clear();
-    return Predict(bundle_, request, response_);
+    share_ = {};
+    return Predict(bundle_, request, budget_, response_, share_);
   }
   std::vector<float> Embedding(std::string_view user) {
     const auto view = bundle::UserEmbedding(bundle_, user);
@@ -56,7 +58,9 @@ class PredictTest : public ::testing::Test {
   }
 
   const bundle::Bundle bundle_ = Tiny(model::QueryFeature::kHistory);
+  AnswerBudget budget_{kMaxAnswerFloats + 10'000};
   PredictResponse response_;
+  AnswerBudget::Share share_;
 };
 
 constexpr char kUser[] = "string_lookup_1_input";
@@ -150,10 +154,30 @@ TEST_F(PredictTest, TensorsOfAnotherShapeOrTypeAreInvalid) {
 }
 
 TEST_F(PredictTest, AnAnswerIsBoundedWhateverTheRequestSaysOfItsShape) {
-  // One string that stands for more users than an answer holds: 4 Mi floats / 8.
-  EXPECT_TRUE(Error(Request(kUser, {kMaxAnswerFloats / 8}, {"7"})).ok());
-  EXPECT_THAT(Error(Request(kUser, {kMaxAnswerFloats / 8 + 1}, {"7"})).message(),
-              HasSubstr("has more than 524288 elements"));
+  // One string that stands for more users than an answer holds: 262144 floats / 8.
+  EXPECT_TRUE(Error(Request(kUser, {32768}, {"7"})).ok());
+  EXPECT_EQ(Error(Request(kUser, {131072}, {"7"})),
+            InvalidArgumentError("input string_lookup_1_input: the shape [131072] asks for more "
+                                 "than 32768 users: an answer holds at most 262144 floats, 8 a "
+                                 "user"));
+  EXPECT_EQ(Error(Request(kUser, {32769}, {"7"})).code(), StatusCode::kInvalidArgument);
+}
+
+TEST_F(PredictTest, LargeAnswersShareABudgetAndSmallOnesDoNot) {
+  // The budget of the test holds 10000 floats beside the largest answer.
+  ASSERT_TRUE(Error(Request(kUser, {32768}, {"7"})).ok());
+  const AnswerBudget::Share held = std::move(share_);
+  EXPECT_FALSE(held.empty());
+  EXPECT_TRUE(Error(Request(kUser, {1250}, {"7"})).ok()) << "10000 floats";
+  EXPECT_EQ(Error(Request(kUser, {1251}, {"7"})),
+            ResourceExhaustedError("input string_lookup_1_input: an answer of 10008 floats has no "
+                                   "room beside other large ones, of 272144 floats in all; try "
+                                   "again, or ask for fewer users at once"));
+  ASSERT_TRUE(Error(Request(kUser, {1250}, {"7"})).ok()) << "what was refused holds nothing";
+  const AnswerBudget::Share rest = std::move(share_);
+  EXPECT_EQ(Error(Request(kUser, {513}, {"7"})).code(), StatusCode::kResourceExhausted);
+  EXPECT_TRUE(Error(Request(kUser, {512}, {"7"})).ok()) << "4096 floats are small";
+  EXPECT_TRUE(share_.empty());
 }
 
 TEST_F(PredictTest, SignaturesSayWhatPredictTakesAndGives) {
@@ -172,7 +196,8 @@ TEST_F(PredictTest, SignaturesSayWhatPredictTakesAndGives) {
 TEST_F(PredictTest, AModelThatKnowsUsersByIdAloneHasNoHistorySignature) {
   const bundle::Bundle by_id = Tiny(model::QueryFeature::kUserId);
   EXPECT_EQ(Signatures(by_id).signature_def_size(), 1);
-  EXPECT_EQ(Predict(by_id, History({"101"}), response_).code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Predict(by_id, History({"101"}), budget_, response_, share_).code(),
+            StatusCode::kFailedPrecondition);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tandem/serving/model_server/predict.h"
@@ -15,12 +16,21 @@ using BundleHandle = versions::Handle<bundle::Bundle>;
 
 constexpr size_t kMaxMessage = 1024;
 
-grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* context, const net::GrpcCall& call,
+// Holds the part of the budget that belongs to a large answer until the client has it.
+class LargeAnswer final : public grpc::ServerUnaryReactor {
+ public:
+  explicit LargeAnswer(AnswerBudget::Share share) : share_(std::move(share)) {}
+  void OnDone() override { delete this; }
+
+ private:
+  const AnswerBudget::Share share_;
+};
+
+grpc::ServerUnaryReactor* Finish(grpc::ServerUnaryReactor* reactor, const net::GrpcCall& call,
                                  const Status& status) {
   call.Finish(status.code());
   std::string message = status.message();
   if (message.size() > kMaxMessage) message = message.substr(0, kMaxMessage) + "...TRUNCATED";
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status(static_cast<grpc::StatusCode>(status.code()), message));
   return reactor;
 }
@@ -144,18 +154,21 @@ grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext
   const net::GrpcCall call(predict_);
   const Result<BundleHandle> handle =
       FindBundle(model_, request->model_spec(), WantedBundle(*context));
-  if (!handle.ok()) return Finish(context, call, handle.status());
+  if (!handle.ok()) return Finish(context->DefaultReactor(), call, handle.status());
   context->AddInitialMetadata(kBundleMetadata, (*handle)->fingerprint);
   response->mutable_model_spec()->set_name(model_.name);
   response->mutable_model_spec()->mutable_version()->set_value(handle->version());
-  return Finish(context, call, model_server::Predict(**handle, *request, *response));
+  AnswerBudget::Share share;
+  const Status status = model_server::Predict(**handle, *request, budget_, *response, share);
+  if (share.empty()) return Finish(context->DefaultReactor(), call, status);
+  return Finish(new LargeAnswer(std::move(share)), call, status);
 }
 
 grpc::ServerUnaryReactor* PredictionService::GetModelMetadata(
     grpc::CallbackServerContext* context, const wire::GetModelMetadataRequest* request,
     wire::GetModelMetadataResponse* response) {
   const net::GrpcCall call(get_metadata_);
-  return Finish(context, call, Metadata(model_, *request, *response));
+  return Finish(context->DefaultReactor(), call, Metadata(model_, *request, *response));
 }
 
 ModelService::ModelService(const ServedModel& model, net::GrpcMetrics& metrics)
@@ -167,7 +180,7 @@ grpc::ServerUnaryReactor* ModelService::GetModelStatus(grpc::CallbackServerConte
                                                        const wire::GetModelStatusRequest* request,
                                                        wire::GetModelStatusResponse* response) {
   const net::GrpcCall call(get_status_);
-  return Finish(context, call, ModelStatus(model_, *request, *response));
+  return Finish(context->DefaultReactor(), call, ModelStatus(model_, *request, *response));
 }
 
 }  // namespace tandem::model_server

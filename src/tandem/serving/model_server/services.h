@@ -12,6 +12,7 @@
 #include <string>
 
 #include "tandem/bundle/bundle.h"
+#include "tandem/serving/model_server/answer_budget.h"
 #include "tandem/serving/net/grpc_metrics.h"
 #include "tandem/serving/versions/manager.h"
 #include "tandem/serving/wire/model_service.grpc.pb.h"
@@ -43,6 +44,7 @@ class PredictionService final : public tensorflow::serving::PredictionService::C
   const ServedModel model_;
   net::GrpcMetrics::Method& predict_;
   net::GrpcMetrics::Method& get_metadata_;
+  AnswerBudget budget_;
 };
 
 class ModelService final : public tensorflow::serving::ModelService::CallbackService {

@@ -24,7 +24,11 @@ namespace tandem::net {
 struct GrpcServerOptions {
   std::string address = "0.0.0.0";
   int port = 0;  // 0: any free one, see port()
-  int max_receive_bytes = 4 * 1024 * 1024;
+  int max_receive_bytes = 1024 * 1024;
+  // Calls of one connection at once; more wait at the client.
+  int max_concurrent_streams = 128;
+  // For what connections read. Where it is used up, reading slows down and calls are refused.
+  size_t max_memory_bytes = 32 * 1024 * 1024;
   bool reflection = true;
   std::chrono::milliseconds max_connection_age = std::chrono::minutes(30);
   std::chrono::milliseconds max_connection_age_grace = std::chrono::seconds(10);

@@ -47,6 +47,15 @@ size_t Utf8Length(std::string_view text) {
   return overlong || outside ? 0 : length;
 }
 
+// No control characters: no header ends before its time.
+std::string Clean(std::string_view text) {
+  std::string clean;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F) clean.push_back(c);
+  }
+  return clean;
+}
+
 int HttpStatusOf(StatusCode code) {
   switch (code) {
     case StatusCode::kOk:
@@ -114,11 +123,34 @@ HttpResponse ErrorResponse(int http_status, std::string_view message) {
   response.status = http_status;
   response.body =
       StrCat("{\"error\":{\"code\":", http_status, ",\"message\":", JsonQuote(message), "}}\n");
+  response.reason = message;
   return response;
 }
 
 HttpResponse ErrorResponse(const Status& status) {
   return ErrorResponse(HttpStatusOf(status.code()), status.message());
+}
+
+HttpResponse ExceptionResponse(const std::exception& error) {
+  HttpResponse response = ErrorResponse(500, "an error within the server; its log says more");
+  response.reason = StrCat("exception: ", error.what());
+  return response;
+}
+
+std::string ResponseBytes(const HttpResponse& response, bool head, bool keep_alive) {
+  std::string out;
+  out.reserve(192 + response.body.size());
+  out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+  out.append(HttpReason(response.status));
+  out.append("\r\nContent-Type: ").append(Clean(response.content_type));
+  out.append("\r\nContent-Length: ").append(std::to_string(response.body.size()));
+  out.append(keep_alive ? "\r\nConnection: keep-alive\r\n" : "\r\nConnection: close\r\n");
+  for (const NameValue& one : response.headers) {
+    out.append(Clean(one.first)).append(": ").append(Clean(one.second)).append("\r\n");
+  }
+  out.append("\r\n");
+  if (!head) out.append(response.body);
+  return out;
 }
 
 std::string_view HttpReason(int http_status) {

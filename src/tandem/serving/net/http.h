@@ -3,6 +3,7 @@
 // No parser's types here: whoever handles requests includes this and router.h alone.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,6 +37,7 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   std::vector<NameValue> headers;  // added to those of the server; control characters are dropped
+  std::string reason;              // of an error, for the log; not sent
 };
 
 // Answers one request, from any thread, now or later; the first call counts. Copies share that
@@ -53,10 +55,15 @@ class HttpResponder {
 // Called by a thread of the server: must not block, and answers through the responder.
 using HttpHandler = std::function<void(HttpRequest, HttpResponder)>;
 
-// {"error":{"code":404,"message":"..."}}
+// {"error":{"code":404,"message":"..."}}, with the message as its reason.
 HttpResponse ErrorResponse(int http_status, std::string_view message);
 // With the HTTP status of the code: INVALID_ARGUMENT 400, NOT_FOUND 404, UNAVAILABLE 503, ...
 HttpResponse ErrorResponse(const Status& status);
+// A 500. What the exception says is the reason: for the log, not for the client.
+HttpResponse ExceptionResponse(const std::exception& error);
+
+// The answer as it is sent; with `head` without its body, as one to HEAD.
+std::string ResponseBytes(const HttpResponse& response, bool head, bool keep_alive);
 
 // "Not Found" for 404; "Unknown" for what has no name here.
 std::string_view HttpReason(int http_status);

@@ -2,10 +2,13 @@
 
 #include <utility>
 
+#include "tandem/serving/net/failure_log.h"
+
 namespace tandem::net {
 namespace {
 
 constexpr size_t kHttpStatusEnd = 600;
+constexpr char kNoRoute[] = "none";
 
 std::string StatusText(int http_status) { return std::to_string(http_status); }
 
@@ -32,29 +35,35 @@ struct HttpMetrics::Families {
                       .Help("HTTP requests that wait for their answer")
                       .Register(registry)
                       .Add({})),
-        refused(requests, {{"route", "none"}}, kHttpStatusEnd, StatusText) {}
+        refused(requests, {{"route", kNoRoute}}, kHttpStatusEnd, StatusText) {}
 
   prometheus::Family<prometheus::Counter>& requests;
   prometheus::Family<prometheus::Histogram>& durations;
   prometheus::Gauge& in_flight;
   CodeCounters refused;
+  FailureLog failures;
 };
 
 struct HttpMetrics::Route {
-  Route(Families& families, const std::string& name)
-      : requests(families.requests, {{"route", name}}, kHttpStatusEnd, StatusText),
+  Route(Families& families, std::string route_name)
+      : name(std::move(route_name)),
+        requests(families.requests, {{"route", name}}, kHttpStatusEnd, StatusText),
         duration(families.durations.Add({{"route", name}}, LatencyBuckets())),
-        in_flight(families.in_flight) {}
+        in_flight(families.in_flight),
+        failures(families.failures) {}
 
-  void Record(int http_status, std::chrono::steady_clock::duration time) {
+  void Record(const HttpResponse& response, std::chrono::steady_clock::duration time) {
     in_flight.Decrement();
-    requests.Increment(http_status);
+    requests.Increment(response.status);
     duration.Observe(std::chrono::duration<double>(time).count());
+    failures.Record(name, response);
   }
 
+  const std::string name;
   CodeCounters requests;
   prometheus::Histogram& duration;
   prometheus::Gauge& in_flight;
+  FailureLog& failures;
 };
 
 HttpMetrics::HttpMetrics(prometheus::Registry& registry)
@@ -67,14 +76,22 @@ HttpHandler HttpMetrics::Watch(const std::string& route_name, HttpHandler handle
                                                                       HttpResponder respond) {
     route->in_flight.Increment();
     const auto begin = std::chrono::steady_clock::now();
-    handler(std::move(request),
-            HttpResponder([route, begin, respond = std::move(respond)](HttpResponse response) {
-              route->Record(response.status, std::chrono::steady_clock::now() - begin);
-              respond(std::move(response));
-            }));
+    const HttpResponder counted(
+        [route, begin, respond = std::move(respond)](HttpResponse response) {
+          route->Record(response, std::chrono::steady_clock::now() - begin);
+          respond(std::move(response));
+        });
+    try {
+      handler(std::move(request), counted);
+    } catch (const std::exception& error) {
+      counted(ExceptionResponse(error));
+    }
   };
 }
 
-void HttpMetrics::CountRefused(int http_status) { families_->refused.Increment(http_status); }
+void HttpMetrics::CountRefused(const HttpResponse& response) {
+  families_->refused.Increment(response.status);
+  families_->failures.Record(kNoRoute, response);
+}
 
 }  // namespace tandem::net

@@ -4,6 +4,7 @@
 //   tandem_http_request_duration_seconds{route}   from the whole request to its answer
 //   tandem_http_requests_in_flight
 //
+// And tells the log of those that it answered with 5xx (failure_log.h).
 // Thread-safe after the routes are added. The registry must outlive it, and it every answer.
 #pragma once
 
@@ -34,7 +35,7 @@ class HttpMetrics {
   // The handler, with its requests counted as those of `route`, a pattern of the router.
   HttpHandler Watch(const std::string& route, HttpHandler handler);
   // An answer that no handler made: nothing at that path, no HTTP at all.
-  void CountRefused(int http_status);
+  void CountRefused(const HttpResponse& response);
 
  private:
   struct Route;

@@ -22,33 +22,10 @@ namespace http = beast::http;
 using boost::system::error_code;
 using tcp = asio::ip::tcp;
 
-constexpr size_t kReadBytes = 16 * 1024;
+constexpr size_t kReadBytes = 2 * 1024;  // held by a connection that is idle, too
+constexpr size_t kSmallRequest = 2 * 1024;
 constexpr size_t kLingerBytes = 4 * 1024 * 1024;
 constexpr std::chrono::seconds kLingerTime(1);
-
-std::string Clean(std::string_view text) {
-  std::string clean;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F) clean.push_back(c);
-  }
-  return clean;
-}
-
-std::string Serialize(const HttpResponse& response, bool head, bool keep_alive) {
-  std::string out;
-  out.reserve(192 + response.body.size());
-  out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
-  out.append(HttpReason(response.status));
-  out.append("\r\nContent-Type: ").append(Clean(response.content_type));
-  out.append("\r\nContent-Length: ").append(std::to_string(response.body.size()));
-  out.append(keep_alive ? "\r\nConnection: keep-alive\r\n" : "\r\nConnection: close\r\n");
-  for (const NameValue& one : response.headers) {
-    out.append(Clean(one.first)).append(": ").append(Clean(one.second)).append("\r\n");
-  }
-  out.append("\r\n");
-  if (!head) out.append(response.body);
-  return out;
-}
 
 HttpResponse ParseFailure(const error_code& error, const HttpServerOptions& options) {
   if (error == http::error::header_limit) {
@@ -102,6 +79,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   std::vector<std::unique_ptr<Loop>> loops;
   std::unique_ptr<tcp::acceptor> acceptor;  // with next_loop, on the first loop's thread
   size_t next_loop = 0;
+  std::atomic<size_t> unfinished_bytes = 0;
   std::atomic<bool> draining = false;
   std::atomic<bool> leaving = false;  // announced, or draining
 
@@ -131,6 +109,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
   void Close() {
     if (state_ == State::kClosed) return;
     state_ = State::kClosed;
+    LetGo();
     error_code ignored;
     stream_.socket().close(ignored);
     stream_.cancel();
@@ -150,7 +129,15 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     continued_ = false;
     head_ = false;
     state_ = State::kReading;
+    if (buffer_.capacity() > 2 * kReadBytes) buffer_.shrink_to_fit();
   }
+
+  // The bytes of a request, from their reading until it is complete or refused.
+  void Hold(size_t bytes) {
+    held_ += bytes;
+    core_->unfinished_bytes += bytes;
+  }
+  void LetGo() { core_->unfinished_bytes -= std::exchange(held_, 0); }
 
   // Parses what is there; reads where that is not a whole request.
   void Continue() {
@@ -167,6 +154,9 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
       }
       if (parser_->is_done()) return Handle();
       if (used == 0 || error == http::error::need_more) break;
+    }
+    if (held_ > kSmallRequest && core_->unfinished_bytes > core_->options.max_unfinished_bytes) {
+      return Refuse(ErrorResponse(503, "too many large requests; try again later"), false);
     }
     if (!begun_) {
       if (core_->draining) return Close();
@@ -191,12 +181,14 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
                             [self = shared_from_this()](const error_code& error, size_t bytes) {
                               if (error || self->state_ == State::kClosed) return self->Close();
                               self->buffer_.commit(bytes);
+                              self->Hold(bytes);
                               self->Continue();
                             });
   }
 
   void Handle() {
     state_ = State::kHandling;
+    LetGo();
     stream_.expires_never();
     auto message = parser_->release();
     keep_alive_ = message.keep_alive();
@@ -225,12 +217,15 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     try {
       core_->handler(std::move(request), responder);
     } catch (const std::exception& error) {
-      responder(ErrorResponse(500, error.what()));
+      const HttpResponse response = ExceptionResponse(error);
+      if (core_->options.on_refused) core_->options.on_refused(response);
+      responder(response);
     }
   }
 
   void Refuse(const HttpResponse& response, bool keep_alive) {
-    if (core_->options.on_refused) core_->options.on_refused(response.status);
+    LetGo();
+    if (core_->options.on_refused) core_->options.on_refused(response);
     Send(response, keep_alive);
   }
 
@@ -238,7 +233,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     if (state_ == State::kClosed) return;
     state_ = State::kWriting;
     keep_alive_ = keep_alive && !core_->leaving;
-    out_ = Serialize(response, head_, keep_alive_);
+    out_ = ResponseBytes(response, head_, keep_alive_);
     stream_.expires_after(core_->options.write_timeout);
     asio::async_write(stream_, asio::buffer(out_),
                       [self = shared_from_this()](const error_code& error, size_t) {
@@ -251,6 +246,9 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
   // Reads on for a moment, so that a client that still sends gets its answer and not a reset.
   void Linger() {
     state_ = State::kLingering;
+    parser_.reset();
+    buffer_.clear();
+    buffer_.shrink_to_fit();
     error_code ignored;
     stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
     stream_.expires_after(kLingerTime);
@@ -272,6 +270,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   std::string out_;
+  size_t held_ = 0;
   State state_ = State::kReading;
   bool begun_ = false;  // a byte of the next request has come
   bool continued_ = false;

@@ -3,9 +3,9 @@
 //
 // Each thread runs an event loop of its own and a connection stays on its thread; requests of one
 // connection are answered one after the other. The server answers by itself, as JSON: 400 for
-// what is not HTTP, 413 and 431 over the limits, 503 over max_connections, 505; a client that is
-// slow is cut. HEAD gets the answer's header without its body.
-// Thread-safe. Responders may outlive the server; their answers then go nowhere.
+// what is not HTTP, 413 and 431 over the limits, 503 over max_connections or where too much is held
+// of unfinished requests, 505; a client that is slow is cut. HEAD gets the answer's header without
+// its body. Thread-safe. Responders may outlive the server; their answers then go nowhere.
 #pragma once
 
 #include <chrono>
@@ -27,15 +27,19 @@ struct HttpServerOptions {
   int port = 0;                     // 0: any free one, see port()
   int threads = 1;
   uint32_t max_header_bytes = 8 * 1024;
-  uint64_t max_body_bytes = 1024 * 1024;
+  // Bodies are held in memory before it is known who takes them: as much for each connection.
+  uint64_t max_body_bytes = 16 * 1024;
   size_t max_connections = 10'000;
+  // Of requests that are not complete, over all connections: beyond it, those over 2 KiB get 503.
+  size_t max_unfinished_bytes = 16 * 1024 * 1024;
   // From a request's first byte to its last.
   std::chrono::milliseconds request_timeout = std::chrono::seconds(10);
   // Between two requests of a connection.
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);
   std::chrono::milliseconds write_timeout = std::chrono::seconds(10);
-  // Told the status of each answer that the server makes by itself; may be empty.
-  std::function<void(int http_status)> on_refused;
+  // Told of each answer that the server makes by itself, those for a handler that threw among
+  // them; may be empty.
+  std::function<void(const HttpResponse& response)> on_refused;
 };
 
 class HttpServer {

@@ -103,14 +103,53 @@ TEST_F(HttpServerTest, HeadHasTheLengthButNotTheBody) {
 TEST_F(HttpServerTest, WhatIsTooLongOrNotHttpIsRefusedAndTheConnectionClosed) {
   Start();
   EXPECT_THAT(Ask(StrCat("GET /", std::string(9000, 'a'), kHost)), StartsWith("HTTP/1.1 431 "));
-  EXPECT_THAT(Ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n"),
-              StartsWith("HTTP/1.1 413 "));
   EXPECT_THAT(Ask("hello\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(Ask("GET /hello/a HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
   Client client(server_->port());
   client.Send("\x16\x03\x01 not http\r\n\r\n");
   EXPECT_THAT(client.Receive(), HasSubstr("Connection: close"));
   EXPECT_TRUE(client.Closed());
+}
+
+// No byte of these bodies is sent: the answer does not wait for them.
+TEST_F(HttpServerTest, ABodyOverTheLimitIsRefusedBeforeItIsRead) {
+  Start();
+  constexpr char kTooLong[] = "the body is over 16384 bytes";
+  EXPECT_THAT(Ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 16385\r\n\r\n"),
+              AllOf(StartsWith("HTTP/1.1 413 "), HasSubstr(kTooLong)));
+  EXPECT_THAT(Ask("GET /hello/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"),
+              StartsWith("HTTP/1.1 413 "));
+  // 0x4001 = 16385.
+  EXPECT_THAT(Ask("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4001\r\n"),
+              StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(Ask(StrCat("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 16384\r\n\r\n",
+                         std::string(16384, 'b'))),
+              AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("\r\n\r\nbbb")));
+}
+
+TEST_F(HttpServerTest, WhatUnfinishedRequestsHoldIsBoundedOverAllConnectionsButForSmallOnes) {
+  Start({.max_unfinished_bytes = 20'000});
+  const std::string large = StrCat(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n", std::string(9000, 'b'));
+  Client first(server_->port());
+  Client second(server_->port());
+  first.Send(large);
+  second.Send(large);
+  // Both are read, 18 kB, when these have their answers.
+  for (int i = 0; i < 50; ++i) Ask(StrCat("GET /hello/a", kHost));
+  Client third(server_->port());
+  third.Send(large);
+  EXPECT_THAT(third.Receive(), AllOf(StartsWith("HTTP/1.1 503 "),
+                                     HasSubstr("too many large requests; try again later")));
+  EXPECT_THAT(Ask(StrCat("GET /hello/a", kHost)), StartsWith("HTTP/1.1 200 "));
+  first.Send(std::string(1000, 'b'));
+  second.Send(std::string(1000, 'b'));
+  EXPECT_THAT(first.Receive(), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(second.Receive(), StartsWith("HTTP/1.1 200 "));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_THAT(Ask(large + std::string(1000, 'b')), StartsWith("HTTP/1.1 200 "))
+        << "all is let go";
+  }
 }
 
 TEST_F(HttpServerTest, ASlowHeaderIsCutAndSoIsAnIdleConnection) {

@@ -59,8 +59,7 @@ class HttpMetricsTest : public ::testing::Test {
                                 respond({.status = *request.Param("id") == "bad" ? 400 : 200});
                               }
                             }));
-    server_ = HttpServer::Start({.address = "127.0.0.1",
-                                 .on_refused = [this](int status) { http_.CountRefused(status); }},
+    server_ = HttpServer::Start({.address = "127.0.0.1", .on_refused = refused_},
                                 [this](HttpRequest request, const HttpResponder& respond) {
                                   router_.Handle(std::move(request), respond);
                                 })
@@ -69,7 +68,10 @@ class HttpMetricsTest : public ::testing::Test {
 
   Metrics metrics_{""};
   HttpMetrics http_{metrics_.registry()};
-  Router router_{[this](int status) { http_.CountRefused(status); }};
+  std::function<void(const HttpResponse&)> refused_ = [this](const HttpResponse& response) {
+    http_.CountRefused(response);
+  };
+  Router router_{refused_};
   std::optional<HttpResponder> later_;
   std::unique_ptr<HttpServer> server_;
 };

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "tandem/serving/net/failure_log.h"
+
 namespace tandem::net {
 
 void AddProbes(Router& router, Readiness readiness) {
@@ -24,7 +26,11 @@ Result<std::unique_ptr<HttpServer>> StartMonitoring(const HttpServerOptions& opt
     respond({.content_type = Metrics::kContentType, .body = metrics.Text()});
   });
   AddProbes(*router, std::move(readiness));
-  return HttpServer::Start(options, [router](HttpRequest request, const HttpResponder& respond) {
+  HttpServerOptions logged = options;
+  logged.on_refused = [log = std::make_shared<FailureLog>()](const HttpResponse& response) {
+    log->Record("monitoring", response);
+  };
+  return HttpServer::Start(logged, [router](HttpRequest request, const HttpResponder& respond) {
     router->Handle(std::move(request), respond);
   });
 }

@@ -70,7 +70,7 @@ void Router::Handle(HttpRequest request, const HttpResponder& responder) const {
 }
 
 void Router::Refuse(HttpResponse response, const HttpResponder& responder) const {
-  if (on_refused_) on_refused_(response.status);
+  if (on_refused_) on_refused_(response);
   responder(std::move(response));
 }
 

@@ -18,8 +18,8 @@ namespace tandem::net {
 
 class Router {
  public:
-  // `on_refused` is told the status of each answer that the router makes by itself; may be empty.
-  explicit Router(std::function<void(int http_status)> on_refused = {})
+  // `on_refused` is told of each answer that the router makes by itself; may be empty.
+  explicit Router(std::function<void(const HttpResponse& response)> on_refused = {})
       : on_refused_(std::move(on_refused)) {}
 
   void Add(std::string_view method, std::string_view pattern, HttpHandler handler);
@@ -33,7 +33,7 @@ class Router {
   };
   void Refuse(HttpResponse response, const HttpResponder& responder) const;
 
-  const std::function<void(int)> on_refused_;
+  const std::function<void(const HttpResponse&)> on_refused_;
   std::vector<Route> routes_;
 };
 

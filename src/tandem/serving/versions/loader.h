@@ -1,7 +1,8 @@
 // Turns the directory of one version into a T that is ready to answer: read, checked, warmed.
 //
 // Called by one thread at a time, beside the versions that serve. An error refuses the version:
-// it is not tried again until its directory changes.
+// one of its contents, kDataLoss or kInvalidArgument, until its directory changes; any other for a
+// while (manager.h).
 #pragma once
 
 #include <cstdint>

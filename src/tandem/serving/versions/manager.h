@@ -2,12 +2,15 @@
 //
 // Poll lists the versions, loads what the policy wants beside what serves, publishes each at once
 // and then lets the old ones go: a request that holds a handle finishes on its version. A version
-// that does not load is refused, and tried again only when its directory changes; the others
-// serve on. Get copies one pointer under a lock that no load ever holds.
+// that does not load is refused, and tried again when its directory changes, or, where the error is
+// not one of its contents (a disk that could not be read), after a while that doubles from Policy's
+// retry_first to its retry_longest; the others serve on. Get copies one pointer under a lock that
+// no load ever holds.
 //
 // Thread-safe. Start polls on a thread of the manager's own; tests call Poll themselves.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -155,6 +158,14 @@ class Manager {
     bool refused() const { return !error.ok(); }
   };
 
+  using Time = std::chrono::steady_clock::time_point;
+  // Of a version since it was last good.
+  struct Refusal {
+    Status told;                      // to the observer
+    std::chrono::milliseconds pause;  // before the next try but one
+    Time retry_at;
+  };
+
   Status Poll(const std::stop_token& stop) TANDEM_EXCLUDES(poll_mutex_, mutex_) {
     MutexLock one_poll(poll_mutex_);
     Result<std::vector<FoundVersion>> listed = source_->List();
@@ -181,8 +192,14 @@ class Manager {
     return Status();
   }
 
-  // Drops what is over and gone, and refusals whose directory has changed.
-  void Forget(const std::map<int64_t, FoundVersion>& found) TANDEM_EXCLUDES(mutex_) {
+  // The same bytes end in the same error.
+  static bool IsOfContents(const Status& error) {
+    return error.code() == StatusCode::kDataLoss || error.code() == StatusCode::kInvalidArgument;
+  }
+
+  // Drops what is over and gone, and refusals whose directory has changed or whose time has come.
+  void Forget(const std::map<int64_t, FoundVersion>& found) TANDEM_REQUIRES(poll_mutex_)
+      TANDEM_EXCLUDES(mutex_) {
     std::map<int64_t, std::string> fingerprints;  // of refused versions, read without the lock
     for (const VersionStatus& status : Statuses()) {
       const auto at = found.find(status.version);
@@ -190,13 +207,19 @@ class Manager {
       const auto fingerprint = source_->Fingerprint(at->second);
       if (fingerprint.ok()) fingerprints[status.version] = *fingerprint;
     }
+    const auto now = std::chrono::steady_clock::now();
     MutexLock lock(mutex_);
     for (auto at = entries_.begin(); at != entries_.end();) {
       const auto [version, entry] = *at;
       const auto fresh = fingerprints.find(version);
-      const bool gone = entry.CurrentState() == State::kEnd && found.count(version) == 0;
+      const bool there = found.count(version) > 0;
+      const bool gone = entry.CurrentState() == State::kEnd && !there;
       const bool changed = fresh != fingerprints.end() && fresh->second != entry.fingerprint;
-      at = gone || changed ? entries_.erase(at) : std::next(at);
+      const auto refusal = refusals_.find(version);
+      const bool due = refusal != refusals_.end() && now >= refusal->second.retry_at;
+      if (changed && refusal != refusals_.end()) refusal->second.pause = policy_.retry_first;
+      if (!there && refusal != refusals_.end()) refusals_.erase(refusal);
+      at = gone || changed || (entry.refused() && due) ? entries_.erase(at) : std::next(at);
     }
   }
 
@@ -208,7 +231,7 @@ class Manager {
     return had;
   }
 
-  void Load(const FoundVersion& found) TANDEM_EXCLUDES(mutex_) {
+  void Load(const FoundVersion& found) TANDEM_REQUIRES(poll_mutex_) TANDEM_EXCLUDES(mutex_) {
     SetEntry(found.version, Entry{State::kLoading, Status(), "", {}});
     // Before the load, so that a change during it is seen by the next poll.
     const auto fingerprint = source_->Fingerprint(found);
@@ -217,13 +240,28 @@ class Manager {
       SetEntry(
           found.version,
           Entry{State::kEnd, loaded.status(), fingerprint.ok() ? *fingerprint : std::string(), {}});
-      if (observer_ != nullptr) observer_->OnRefused(found.version, loaded.status());
+      Refuse(found.version, loaded.status());
       return;
     }
+    refusals_.erase(found.version);
     auto next = std::make_shared<Snapshot>(*Published());
     (*next)[found.version] = std::move(loaded).value();
     Publish(std::move(next), found.version, Entry{State::kAvailable, Status(), "", {}});
     if (observer_ != nullptr) observer_->OnAvailable(found.version);
+  }
+
+  // Tells the observer what it has not heard of this version, and sets the time of the next try.
+  void Refuse(int64_t version, const Status& why) TANDEM_REQUIRES(poll_mutex_)
+      TANDEM_EXCLUDES(mutex_) {
+    const auto [at, first] =
+        refusals_.try_emplace(version, Refusal{why, policy_.retry_first, Time::max()});
+    Refusal& refusal = at->second;
+    const bool fresh = first || refusal.told != why;
+    refusal.told = why;
+    refusal.retry_at =
+        IsOfContents(why) ? Time::max() : std::chrono::steady_clock::now() + refusal.pause;
+    refusal.pause = std::min(refusal.pause * 2, policy_.retry_longest);
+    if (fresh && observer_ != nullptr) observer_->OnRefused(version, why);
   }
 
   void Unload(int64_t version) TANDEM_EXCLUDES(mutex_) {
@@ -272,6 +310,7 @@ class Manager {
   Observer* const observer_;
 
   mutable Mutex poll_mutex_;  // held by one poll, loads included; taken before mutex_
+  std::map<int64_t, Refusal> refusals_ TANDEM_GUARDED_BY(poll_mutex_);
 
   mutable Mutex mutex_;  // held for look-ups and swaps of pointers only
   std::map<int64_t, Entry, std::greater<>> entries_ TANDEM_GUARDED_BY(mutex_);

@@ -196,6 +196,71 @@ TEST_F(ManagerTest, ARefusedVersionIsTriedAgainWhenItsDirectoryChanges) {
   EXPECT_EQ(loads_, 3);
 }
 
+class RetryTest : public ManagerTest {
+ protected:
+  // Answers `error_` as long as there is one.
+  void Make(std::chrono::milliseconds first) {
+    Put(1, "one");
+    manager_ = std::make_unique<Manager<Model>>(
+        Policy{.retry_first = first, .retry_longest = std::chrono::hours(1)},
+        std::make_unique<DirectorySource>(env_, "/m"),
+        std::make_unique<FunctionLoader<Model>>([this](const std::string&, int64_t) {
+          ++loads_;
+          if (!error_.ok()) return Result<std::shared_ptr<const Model>>(error_);
+          return Result<std::shared_ptr<const Model>>(std::make_shared<Model>("one", alive_));
+        }),
+        &events_);
+  }
+  void Poll() { ASSERT_TRUE(manager_->Poll().ok()); }
+
+  Status error_ = UnavailableError("read: input/output error");
+};
+
+TEST_F(RetryTest, AnErrorThatIsNotOfTheContentsIsTriedAgainAndToldOnce) {
+  Make(std::chrono::milliseconds(0));
+  for (int i = 1; i <= 5; ++i) {
+    Poll();
+    EXPECT_EQ(loads_, i);
+    EXPECT_EQ(States(), "1 END! ");
+  }
+  EXPECT_THAT(events_.log, ElementsAre("!1"));
+  error_ = PermissionDeniedError("read");
+  Poll();
+  Poll();
+  EXPECT_THAT(events_.log, ElementsAre("!1", "!1")) << "another error is told";
+  error_ = Status();
+  Poll();
+  Poll();
+  EXPECT_EQ(TextOf(), "one");
+  EXPECT_EQ(loads_, 8);
+  EXPECT_THAT(events_.log, ElementsAre("!1", "!1", "+1"));
+}
+
+TEST_F(RetryTest, AnErrorOfTheContentsIsNotTriedAgain) {
+  for (const Status& error : {DataLossError("bad"), InvalidArgumentError("bad")}) {
+    error_ = error;
+    loads_ = 0;
+    Make(std::chrono::milliseconds(0));
+    for (int i = 0; i < 5; ++i) Poll();
+    EXPECT_EQ(loads_, 1);
+  }
+}
+
+TEST_F(RetryTest, ThePauseBetweenTriesDoubles) {
+  Make(std::chrono::milliseconds(20));
+  const auto begin = std::chrono::steady_clock::now();
+  const auto passed = [&] { return std::chrono::steady_clock::now() - begin; };
+  for (Poll(); loads_ < 4;) Poll();
+  EXPECT_GE(passed(), std::chrono::milliseconds(20 + 40 + 80));
+  Make(std::chrono::hours(1));
+  loads_ = 0;
+  for (int i = 0; i < 5; ++i) Poll();
+  EXPECT_EQ(loads_, 1);
+  Put(1, "changed");
+  Poll();
+  EXPECT_EQ(loads_, 2) << "a change does not wait";
+}
+
 TEST_F(ManagerTest, ARefusedVersionIsForgottenWithItsDirectory) {
   Put(1, "one");
   Put(2, "bad");

@@ -15,7 +15,8 @@ class Observer {
   virtual ~Observer() = default;
   // Requests can now get this version.
   virtual void OnAvailable(int64_t version) = 0;
-  // It did not load; the others serve on.
+  // It did not load; the others serve on. Told once for each different error in a row, however
+  // often it is tried.
   virtual void OnRefused(int64_t version, const Status& why) = 0;
   // No new request gets it; it dies with its last handle.
   virtual void OnUnloaded(int64_t version) = 0;

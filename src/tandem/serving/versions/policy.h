@@ -4,6 +4,7 @@
 // the last available version. A refused version counts for nothing, so the newest good ones stay.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -21,12 +22,16 @@ struct Policy {
   // How many of the newest good versions are kept loaded; at least 1. Two, so that a client that
   // still names the version before finds it.
   size_t keep = 2;
+  // A version whose load failed for another reason than its contents is tried again after this
+  // time, then after twice that, up to the longest.
+  std::chrono::milliseconds retry_first = std::chrono::seconds(1);
+  std::chrono::milliseconds retry_longest = std::chrono::minutes(1);
 };
 
 struct Had {
   int64_t version = 0;
   State state = State::kStart;
-  bool refused = false;  // its load failed, and its directory has not changed since
+  bool refused = false;  // its load failed, and is not to be tried again yet
 };
 
 struct Actions {

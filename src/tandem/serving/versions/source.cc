@@ -37,6 +37,7 @@ Status Describe(const Env& env, const std::string& path, int depth, std::string&
   for (const FileInfo& entry : entries) {
     const std::string file = JoinPath(path, entry.name);
     out += StrCat(file, '\n', entry.bytes, '\n');
+    if (!entry.is_directory) out += StrCat(entry.changed_nanos, '\n');
     if (entry.is_directory) {
       TANDEM_RETURN_IF_ERROR(Describe(env, file, depth + 1, out));
     } else if (entry.bytes <= kSmallFileBytes) {

@@ -40,8 +40,8 @@ class DirectorySource final : public Source {
   // A version is a directory named by a decimal int64 without sign or leading zeros; whatever
   // else the base path holds (17.tmp, notes, files) is left alone.
   Result<std::vector<FoundVersion>> List() const override;
-  // A hash of the names and sizes of all files, and of the bytes of those up to 64 KiB: with a
-  // manifest that holds checksums, that covers every byte of a bundle.
+  // A hash of the names and sizes of all files, of when they last changed, and of the bytes of
+  // those up to 64 KiB: a large file that is repaired in place has its old size.
   Result<std::string> Fingerprint(const FoundVersion& found) const override;
 
  private:

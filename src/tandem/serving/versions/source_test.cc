@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "tandem/base/memory_env.h"
 
 namespace tandem::versions {
@@ -69,6 +72,27 @@ TEST_F(SourceTest, TheFingerprintFollowsNamesSizesAndSmallContents) {
   EXPECT_NE(third, second);
   Put("/m/1/c", "");
   EXPECT_NE(source.Fingerprint(one).value(), third);
+}
+
+TEST(PosixSourceTest, ALargeFileThatIsRepairedInPlaceChangesTheFingerprint) {
+  Env& env = Env::Posix();
+  const std::string base = ::testing::TempDir() + "/tandem_source_test";
+  ASSERT_TRUE(env.CreateDirectory(base + "/1").ok());
+  const auto put = [&](char c) {
+    ASSERT_TRUE(env.WriteFile(base + "/1/large", std::string(100'000, c)).ok());
+  };
+  put('a');
+  const DirectorySource source(env, base);
+  const FoundVersion one{1, base + "/1"};
+  const std::string first = source.Fingerprint(one).value();
+  EXPECT_EQ(source.Fingerprint(one).value(), first);
+  // The clock of a file system may go in steps of a few milliseconds.
+  for (int i = 0; i < 1000 && source.Fingerprint(one).value() == first; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    put('b');
+  }
+  EXPECT_NE(source.Fingerprint(one).value(), first);
+  EXPECT_TRUE(env.RemoveAll(base).ok());
 }
 
 }  // namespace
