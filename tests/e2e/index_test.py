@@ -264,7 +264,7 @@ class IndexTest(IndexCase):
             self.assert_fails(run("index", *arguments), f"write '{no}/x': there is no directory '{no}'")
         self.assert_fails(run("index", "build", self.folder / "rows.npy", "--out", self.folder), self.folder)
         self.assertEqual(self.index.read_bytes(), before)
-        self.assertEqual(list(self.folder.glob("*.tmp")), [])
+        self.assertEqual(list(self.folder.glob("*.tmp*")), [])
 
 
 if __name__ == "__main__":
