@@ -96,5 +96,33 @@ TEST(MemoryTest, AMergeThatRunsOutOfMemoryAnywhereKeepsTheOldBase) {
   EXPECT_GT(failures, 20);
 }
 
+// 64 queries of a batch, each with room for 150,000 items of 8 bytes twice and for 100,000 answers,
+// would be 205 MB.
+TEST(MemoryTest, ABatchThatAsksForVeryManyItemsTakesNoMoreThanAFew) {
+  constexpr int64_t kItems = 100'000;
+  constexpr size_t kQueries = 64;
+  Rng rng(1);
+  Floats rows(2 * kItems);
+  for (float& x : rows) x = rng.Normal();
+  const auto index = ExactIndex::Create(rows, kItems, 2).value();
+  Floats queries(2 * kQueries);
+  for (float& x : queries) x = rng.Normal();
+  std::vector<int32_t> ids(kQueries * kItems);
+  Floats scores(ids.size());
+  const int64_t before = bytes_now;
+  most_bytes = before;
+  ASSERT_TRUE(index->Search(queries, {.k = kItems}, ids, scores).ok());
+  EXPECT_LT(most_bytes - before, 64 << 20);
+  for (size_t q = 0; q < kQueries; q += 9) {
+    std::vector<int32_t> alone(kItems);
+    Floats alone_scores(kItems);
+    ASSERT_TRUE(
+        index->Search(std::span(queries).subspan(2 * q, 2), {.k = kItems}, alone, alone_scores)
+            .ok());
+    EXPECT_TRUE(
+        std::equal(alone.begin(), alone.end(), ids.begin() + static_cast<int64_t>(q) * kItems));
+  }
+}
+
 }  // namespace
 }  // namespace tandem::index
