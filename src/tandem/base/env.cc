@@ -50,8 +50,8 @@ Status CheckDestination(const Env& env, const std::string& path) {
     return FailedPreconditionError("write '", path, "': is a directory, expected a file's path");
   }
   if (there.ok() && there->is_special) {
-    return FailedPreconditionError("write '", path, "': is a device, pipe or socket; files are ",
-                                   "written beside and renamed, expected a file's path");
+    return FailedPreconditionError("write '", path, "': is a device, pipe or socket, which a file ",
+                                   "would take the place of; expected a file's path");
   }
   TANDEM_ASSIGN_OR_RETURN(const std::string target, env.FollowLinks(path));
   const std::string parent = ParentPath(target);
