@@ -70,10 +70,11 @@ Result<std::unique_ptr<ExactIndex>> ExactIndex::Create(std::span<const float> ro
 }
 
 Result<std::unique_ptr<ExactIndex>> ExactIndex::Open(std::shared_ptr<const SnapshotFile> file) {
-  TANDEM_ASSIGN_OR_RETURN(ScanData data, ReadScanData(file));
+  const SnapshotFile& opened = *file;  // which the data keep
+  TANDEM_ASSIGN_OR_RETURN(ScanData data, ReadScanData(std::move(file)));
   if (data.dimension > kMaxDimension) {
-    return file->Damaged("exact.shape", "vectors of ", data.dimension, " dimensions, at most ",
-                         kMaxDimension);
+    return opened.Damaged("exact.shape", "vectors of ", data.dimension, " dimensions, at most ",
+                          kMaxDimension);
   }
   return std::unique_ptr<ExactIndex>(new ExactIndex(std::move(data)));
 }

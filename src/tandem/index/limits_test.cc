@@ -89,8 +89,8 @@ TEST(Limits, AllItemsAreFoundInTheirOrderWhereProductsOverflow) {
 TEST(Limits, TheLongestVectorsAreRankedAndLongerOnesRefused) {
   constexpr int64_t kRows = 3;
   Floats rows(kRows * kMaxDimension);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    rows[i] = static_cast<float>(i / kMaxDimension + 1);
+  for (int64_t i = 0; i < kRows; ++i) {
+    std::fill_n(rows.begin() + i * kMaxDimension, kMaxDimension, static_cast<float>(i + 1));
   }
   const Floats query(kMaxDimension, 1.0F);
   for (const Metric metric : {Metric::kDot, Metric::kL2}) {
