@@ -37,6 +37,12 @@ class IndexCase(TestCase):
         self.assertEqual((code, said), (0, []))
         return out
 
+    def assert_misused(self, result, *words):
+        """Exit code 2, nothing on stdout, and one line that has these words."""
+        self.assertEqual((result[0], result[1], len(result[2])), (2, "", 1), result)
+        for word in ("tandem: ", *words):
+            self.assertIn(str(word), result[2][0])
+
     def build(self, *arguments, vectors="rows.npy"):
         return self.succeeds("build", self.folder / vectors, "--out", self.index, *arguments)
 

@@ -1,5 +1,9 @@
 #include "tandem/base/env.h"
 
+#include <memory>
+
+#include "tandem/base/replacement_file.h"
+
 namespace tandem {
 
 std::string JoinPath(std::string_view directory, std::string_view name) {
@@ -45,7 +49,12 @@ Status CheckDestination(const Env& env, const std::string& path) {
   if (path.back() == '/' || (there.ok() && there->is_directory)) {
     return FailedPreconditionError("write '", path, "': is a directory, expected a file's path");
   }
-  const std::string parent = ParentPath(path);
+  if (there.ok() && there->is_special) {
+    return FailedPreconditionError("write '", path, "': is a device, pipe or socket, which a file ",
+                                   "would take the place of; expected a file's path");
+  }
+  TANDEM_ASSIGN_OR_RETURN(const std::string target, env.FollowLinks(path));
+  const std::string parent = ParentPath(target);
   const Result<FileInfo> directory = env.Stat(parent);
   if (directory.status().code() == StatusCode::kNotFound) {
     return NotFoundError("write '", path, "': there is no directory '", parent, "'");
@@ -57,13 +66,10 @@ Status CheckDestination(const Env& env, const std::string& path) {
 }
 
 Status WriteFileAtomically(Env& env, const std::string& path, std::string_view bytes) {
-  TANDEM_RETURN_IF_ERROR(CheckDestination(env, path));
-  const std::string temporary = path + ".tmp";
-  Status status = env.WriteFile(temporary, bytes);
-  if (status.ok()) status = env.Rename(temporary, path);
-  // What failed first is what the caller must learn; a left-over is overwritten next time.
-  if (!status.ok()) static_cast<void>(env.RemoveAll(temporary));
-  return status;
+  TANDEM_ASSIGN_OR_RETURN(const std::unique_ptr<ReplacementFile> file,
+                          ReplacementFile::Create(env, path));
+  TANDEM_RETURN_IF_ERROR(file->Append(bytes));
+  return file->Commit();
 }
 
 }  // namespace tandem

@@ -29,6 +29,7 @@ struct FileInfo {
   // When its bytes, name or rights last changed (ctime: nobody can set it back), nanoseconds since
   // 1970; 0 where that is not known, as in MemoryEnv.
   int64_t changed_nanos = 0;
+  bool is_special = false;  // a device, pipe or socket: bytes go through it, none are kept
 };
 
 // The bytes of a file as they are on disk, read page by page when they are looked at. They start
@@ -73,9 +74,14 @@ class Env {
   virtual Status WriteFile(const std::string& path, std::string_view bytes) = 0;
   // Creates or empties the file. The directory must exist. The Env must outlive the file.
   virtual Result<std::unique_ptr<WritableFile>> CreateFile(const std::string& path) = 0;
+  // The same where nothing is at the path, not even a link; else kFailedPrecondition.
+  virtual Result<std::unique_ptr<WritableFile>> CreateNewFile(const std::string& path) = 0;
   // A plain file as memory, never null; of an empty file no bytes.
   virtual Result<std::shared_ptr<const MappedFile>> Map(const std::string& path) const = 0;
   virtual Result<FileInfo> Stat(const std::string& path) const = 0;
+  // The path at the end of the symbolic links that begin at this one, whether anything is there or
+  // not; the path itself where it is no link.
+  virtual Result<std::string> FollowLinks(const std::string& path) const = 0;
   // What the directory holds, sorted by name.
   virtual Result<std::vector<FileInfo>> ListDirectory(const std::string& path) const = 0;
   // With all its parents; fine where it already is.
@@ -105,12 +111,12 @@ Status CheckPath(std::string_view path);
 Status CheckRemovable(std::string_view path);
 
 // Whether a file may be put there, as far as one can look: kNotFound where its directory is not
-// there, kFailedPrecondition where that is a file or the path is a directory. For those who would
-// work long before they write.
+// there, kFailedPrecondition where that is a file, or the path is a directory, a device, a pipe or
+// a socket. A link is looked at where it leads. For those who would work long before they write.
 Status CheckDestination(const Env& env, const std::string& path);
 
-// Writes path.tmp and renames it: a reader sees the old file or the new one, never a part.
-// One writer for each path at a time.
+// Writes a ReplacementFile (replacement_file.h): a reader sees the old file or the new one, never a
+// part, however many write.
 Status WriteFileAtomically(Env& env, const std::string& path, std::string_view bytes);
 
 }  // namespace tandem

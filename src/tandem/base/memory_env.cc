@@ -147,11 +147,22 @@ Status MemoryEnv::WriteFile(const std::string& path, std::string_view bytes) {
 }
 
 Result<std::unique_ptr<WritableFile>> MemoryEnv::CreateFile(const std::string& path) {
+  return Create(path, /*must_be_new=*/false);
+}
+
+Result<std::unique_ptr<WritableFile>> MemoryEnv::CreateNewFile(const std::string& path) {
+  return Create(path, /*must_be_new=*/true);
+}
+
+Result<std::unique_ptr<WritableFile>> MemoryEnv::Create(const std::string& path, bool must_be_new) {
   TANDEM_RETURN_IF_ERROR(CheckPath(path));
   std::string normal = Normal(path);
   MutexLock lock(mutex_);
   if (HasDirectory(normal)) return IsADirectory("create", path);
   TANDEM_RETURN_IF_ERROR(CheckParent("create", normal));
+  if (must_be_new && files_.count(normal) > 0) {
+    return FailedPreconditionError("create '", path, "': File exists");
+  }
   TANDEM_RETURN_IF_ERROR(CountChange(path));
   files_[normal].clear();
   return std::unique_ptr<WritableFile>(std::make_unique<File>(*this, path, std::move(normal)));
@@ -175,6 +186,11 @@ Result<FileInfo> MemoryEnv::Stat(const std::string& path) const {
   const auto file = files_.find(normal);
   if (file == files_.end()) return Nothing("stat", path);
   return FileInfo{LastPart(normal), false, file->second.size()};
+}
+
+Result<std::string> MemoryEnv::FollowLinks(const std::string& path) const {
+  TANDEM_RETURN_IF_ERROR(CheckPath(path));
+  return path;
 }
 
 Result<std::vector<FileInfo>> MemoryEnv::ListDirectory(const std::string& path) const {

@@ -26,9 +26,11 @@ class MemoryEnv final : public Env {
       uint64_t max_bytes = std::numeric_limits<uint64_t>::max()) const override;
   Status WriteFile(const std::string& path, std::string_view bytes) override;
   Result<std::unique_ptr<WritableFile>> CreateFile(const std::string& path) override;
+  Result<std::unique_ptr<WritableFile>> CreateNewFile(const std::string& path) override;
   // A copy of the bytes that are there now.
   Result<std::shared_ptr<const MappedFile>> Map(const std::string& path) const override;
   Result<FileInfo> Stat(const std::string& path) const override;
+  Result<std::string> FollowLinks(const std::string& path) const override;  // there are none
   Result<std::vector<FileInfo>> ListDirectory(const std::string& path) const override;
   Status CreateDirectory(const std::string& path) override;
   Status Rename(const std::string& from, const std::string& to) override;
@@ -46,6 +48,7 @@ class MemoryEnv final : public Env {
  private:
   class File;
 
+  Result<std::unique_ptr<WritableFile>> Create(const std::string& path, bool must_be_new);
   bool HasDirectory(const std::string& normal) const TANDEM_REQUIRES(mutex_);
   bool IsEmptyDirectory(const std::string& normal) const TANDEM_REQUIRES(mutex_);
   Status CheckParent(std::string_view what, const std::string& normal) const

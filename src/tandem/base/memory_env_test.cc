@@ -55,7 +55,8 @@ TEST(MemoryEnvTest, AFailingWriteLeavesHalfOfItsBytes) {
   EXPECT_EQ(*env.ReadFile("a"), "1234");
 }
 
-// The changes are the write, the rename, and after a failure the removal of the left-over.
+// The changes are create, append, close and rename, and after a failure the removal of what was
+// written, which this disk refuses, too.
 TEST(MemoryEnvTest, WriteFileAtomicallyKeepsTheOldFileAtEveryFailingChange) {
   int n = 1;
   for (bool failed = true; failed; ++n) {
@@ -74,13 +75,13 @@ TEST(MemoryEnvTest, WriteFileAtomicallyKeepsTheOldFileAtEveryFailingChange) {
     env.FailFromChange(0);
     EXPECT_TRUE(WriteFileAtomically(env, "a", "newer bytes").ok());
     EXPECT_EQ(*env.ReadFile("a"), "newer bytes");
-    EXPECT_EQ(env.ListDirectory(".")->size(), 1u);
+    EXPECT_LE(env.ListDirectory(".")->size(), 2u);
   }
-  EXPECT_EQ(n, 4);  // failed at changes 1 and 2, went through with 3
+  EXPECT_EQ(n, 6);  // failed at changes 1 to 4, went through with 5
 }
 
 TEST(MemoryEnvTest, WriteFileAtomicallyNeverShowsAPartOfANewFile) {
-  for (int n = 1; n <= 2; ++n) {
+  for (int n = 1; n <= 4; ++n) {
     MemoryEnv env;
     env.FailFromChange(n);
     EXPECT_FALSE(WriteFileAtomically(env, "a", "new bytes").ok());

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstdio>
 #include <memory>
 #include <system_error>
@@ -127,11 +128,13 @@ std::string LastPart(std::string_view path) {
 
 FileInfo InfoOf(std::string name, const struct stat& found) {
   const bool is_directory = S_ISDIR(found.st_mode);
+  const bool is_special = !is_directory && !S_ISREG(found.st_mode) && !S_ISLNK(found.st_mode);
   return {.name = std::move(name),
           .is_directory = is_directory,
           .bytes = is_directory ? 0 : static_cast<uint64_t>(found.st_size),
           .changed_nanos = static_cast<int64_t>(found.st_ctim.tv_sec) * 1'000'000'000 +
-                           static_cast<int64_t>(found.st_ctim.tv_nsec)};
+                           static_cast<int64_t>(found.st_ctim.tv_nsec),
+          .is_special = is_special};
 }
 
 // Does not follow links: a link is removed, not what it names.
@@ -232,10 +235,11 @@ class PosixEnv final : public Env {
   }
 
   Result<std::unique_ptr<WritableFile>> CreateFile(const std::string& path) override {
-    TANDEM_RETURN_IF_ERROR(CheckPath(path));
-    const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_TRUNC);
-    if (fd < 0) return PosixError("create", path, errno);
-    return std::unique_ptr<WritableFile>(std::make_unique<PosixWritableFile>(path, fd));
+    return Create(path, O_TRUNC);
+  }
+
+  Result<std::unique_ptr<WritableFile>> CreateNewFile(const std::string& path) override {
+    return Create(path, O_EXCL);
   }
 
   Result<std::shared_ptr<const MappedFile>> Map(const std::string& path) const override {
@@ -263,6 +267,22 @@ class PosixEnv final : public Env {
     struct stat found = {};
     if (::stat(path.c_str(), &found) != 0) return PosixError("stat", path, ErrorOfLooking(errno));
     return InfoOf(LastPart(path), found);
+  }
+
+  Result<std::string> FollowLinks(const std::string& path) const override {
+    TANDEM_RETURN_IF_ERROR(CheckPath(path));
+    constexpr int kMostLinks = 40;  // as Linux follows
+    std::string end = path;
+    for (int i = 0; i <= kMostLinks; ++i) {
+      std::string target(PATH_MAX, '\0');
+      const ssize_t length = ::readlink(end.c_str(), target.data(), target.size());
+      // EINVAL: no link.
+      if (length < 0 && (errno == EINVAL || ErrorOfLooking(errno) == ENOENT)) return end;
+      if (length < 0) return PosixError("follow", path, errno);
+      target.resize(static_cast<size_t>(length));
+      end = JoinPath(ParentPath(end), target);
+    }
+    return PosixError("follow", path, ELOOP);
   }
 
   Result<std::vector<FileInfo>> ListDirectory(const std::string& path) const override {
@@ -330,6 +350,12 @@ class PosixEnv final : public Env {
   }
 
  private:
+  static Result<std::unique_ptr<WritableFile>> Create(const std::string& path, int how) {
+    TANDEM_RETURN_IF_ERROR(CheckPath(path));
+    const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | how);
+    if (fd < 0) return PosixError("create", path, errno);
+    return std::unique_ptr<WritableFile>(std::make_unique<PosixWritableFile>(path, fd));
+  }
   static Status TooLong(const std::string& path, uint64_t max_bytes) {
     return ResourceExhaustedError("read '", path, "': longer than the limit of ", max_bytes,
                                   " bytes");

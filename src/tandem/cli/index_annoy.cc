@@ -2,6 +2,7 @@
 
 #include "tandem/base/parallel.h"
 #include "tandem/cli/index_engine.h"
+#include "tandem/cli/index_input.h"
 #include "tandem/cli/index_items.h"
 #include "tandem/cli/index_verbs.h"
 #include "tandem/index/annoy/annoy_file.h"
@@ -88,7 +89,19 @@ Result<std::string> IdLines(const index::IdMap& ids) {
 
 }  // namespace
 
+Status CheckUsage(const Env& env, const IndexExportAnnoyOptions& options) {
+  return CheckDifferent(env, {"--out", options.out}, {"--ids-out", options.ids_out});
+}
+
+Status CheckUsage(const Env& /*env*/, const IndexImportAnnoyOptions& options) {
+  if (!options.metric.empty()) {
+    TANDEM_RETURN_IF_ERROR(annoy::ParseAnnoyMetric(options.metric).status());
+  }
+  return CheckEngine(options.engine);
+}
+
 Status IndexExportAnnoy(Env& env, const IndexExportAnnoyOptions& options, std::ostream& out) {
+  TANDEM_RETURN_IF_ERROR(CheckUsage(env, options));
   TANDEM_RETURN_IF_ERROR(CheckDestination(env, options.out));
   if (!options.ids_out.empty()) {
     TANDEM_RETURN_IF_ERROR(CheckDestination(env, options.ids_out));
@@ -120,7 +133,7 @@ Status IndexExportAnnoy(Env& env, const IndexExportAnnoyOptions& options, std::o
 }
 
 Status IndexImportAnnoy(Env& env, const IndexImportAnnoyOptions& options, std::ostream& out) {
-  TANDEM_RETURN_IF_ERROR(CheckEngine(options.engine));
+  TANDEM_RETURN_IF_ERROR(CheckUsage(env, options));
   TANDEM_RETURN_IF_ERROR(CheckDestination(env, options.out));
   annoy::AnnoyFileOptions known;
   known.dimension = options.dimension;

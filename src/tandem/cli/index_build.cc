@@ -67,9 +67,14 @@ Result<std::vector<int32_t>> ReadRows(const Env& env, const std::string& path,
 
 }  // namespace
 
+Status CheckUsage(const Env& /*env*/, const IndexBuildOptions& options) {
+  TANDEM_RETURN_IF_ERROR(index::ParseMetric(options.metric).status());
+  return CheckEngine(options.engine);
+}
+
 Status IndexBuild(Env& env, const IndexBuildOptions& options, std::ostream& out) {
+  TANDEM_RETURN_IF_ERROR(CheckUsage(env, options));
   TANDEM_ASSIGN_OR_RETURN(const index::Metric metric, index::ParseMetric(options.metric));
-  TANDEM_RETURN_IF_ERROR(CheckEngine(options.engine));
   TANDEM_RETURN_IF_ERROR(CheckDestination(env, options.out));
   ItemSource source;
   source.vectors = {options.vectors, options.dimension, options.tensor};

@@ -1,11 +1,14 @@
 #include "tandem/cli/index_flags.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tandem/cli/index_verbs.h"
 #include "tandem/format/csv.h"
+#include "tandem/index/metric.h"
 
 namespace tandem::cli {
 namespace {
@@ -31,6 +34,19 @@ CLI::Validator WholeNumber(int64_t least, int64_t most) {
           range};
 }
 
+// As CLI::IsMember, in the same words.
+CLI::Validator OneOf(std::vector<std::string> choices) {
+  std::string text;
+  for (size_t i = 0; i < choices.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 < choices.size() ? ", " : " or ") + choices[i];
+  }
+  return {[=](const std::string& got) -> std::string {
+            const bool known = std::find(choices.begin(), choices.end(), got) != choices.end();
+            return known ? "" : StrCat("got '", got, "', expected ", text);
+          },
+          text};
+}
+
 void AddK(CLI::App* app, int64_t& k) {
   app->add_option("-k", k, "How many items for each query")
       ->check(WholeNumber(1, kMaxK))
@@ -48,8 +64,8 @@ void AddRestriction(CLI::App* app, IndexRestriction& restriction) {
   AddFilter(app, restriction.filter);
 }
 
-void AddDimension(CLI::App* app, int64_t& dimension) {
-  app->add_option("--dimension", dimension, "Numbers of a vector")->check(WholeNumber(1, 1 << 24));
+void AddDimension(CLI::App* app, int64_t& dimension, int64_t most = index::kMaxDimension) {
+  app->add_option("--dimension", dimension, "Numbers of a vector")->check(WholeNumber(1, most));
 }
 
 void AddThreads(CLI::App* app, int& threads) {
@@ -66,9 +82,11 @@ void AddSeedAndThreads(CLI::App* app, uint64_t& seed, int& threads) {
 void AddEngine(CLI::App* app, IndexEngineOptions& engine) {
   app->add_option("--engine", engine.engine,
                   "exact; ivf: approximate, for millions of vectors; auto: the cheaper of both")
+      ->check(OneOf({"exact", "ivf", "auto"}))
       ->capture_default_str();
   app->add_option("--rows", engine.rows,
                   "float, or int8: a third of the memory, and scores of rounded vectors")
+      ->check(OneOf({"float", "int8"}))
       ->capture_default_str();
   app->add_option("--target-recall", engine.target_recall,
                   "The share of the best items that ivf should find, 0.95 unless told");
@@ -116,6 +134,18 @@ class IndexFlags::Verbs {
     app->callback([this, verb = std::move(verb)] { chosen_(verb); });
     return app;
   }
+  // With what is wrong with flags that are right each alone: wrong usage, too.
+  template <typename Options>
+  CLI::App* Add(const char* name, const char* about, const Options& options,
+                Status (*verb)(Env&, const Options&, std::ostream&)) {
+    CLI::App* app = index_->add_subcommand(name, about);
+    app->callback([this, &options, verb] {
+      const Status usage = CheckUsage(env_, options);
+      if (!usage.ok()) throw CLI::ValidationError(usage.message());
+      chosen_([this, &options, verb] { return verb(env_, options, out_); });
+    });
+    return app;
+  }
   void AddBuilding();
   void AddSearching();
   void AddAnnoy();
@@ -144,12 +174,14 @@ IndexFlags::~IndexFlags() = default;
 void IndexFlags::Verbs::AddBuilding() {
   CLI::App* build =
       Add("build", "Build an index of vectors; it replaces the file at --out when all is written",
-          [this] { return IndexBuild(env_, build_, out_); });
+          build_, &IndexBuild);
   build->add_option("vectors", build_.vectors, kVectors)->required();
   build->add_option("--out", build_.out, "The index")->required();
   AddDimension(build, build_.dimension);
   AddTensor(build, build_.tensor);
-  build->add_option("--metric", build_.metric, "dot, cosine or l2")->capture_default_str();
+  build->add_option("--metric", build_.metric, "Of the scores")
+      ->check(OneOf({"dot", "cosine", "l2"}))
+      ->capture_default_str();
   AddEngine(build, build_.engine);
   build->add_option("--ids", build_.ids,
                     "A line for each vector; without it, row numbers are the ids");
@@ -177,8 +209,7 @@ void IndexFlags::Verbs::AddBuilding() {
 }
 
 void IndexFlags::Verbs::AddSearching() {
-  CLI::App* search = Add("search", "Find the nearest items of each query",
-                         [this] { return IndexSearch(env_, search_, out_); });
+  CLI::App* search = Add("search", "Find the nearest items of each query", search_, &IndexSearch);
   search->add_option("index", search_.index, "The index")->required();
   AddQueries(search, search_.queries, search_.tensor);
   AddK(search, search_.k);
@@ -223,7 +254,7 @@ void IndexFlags::Verbs::AddSearching() {
 
 void IndexFlags::Verbs::AddAnnoy() {
   CLI::App* to_annoy = Add("export-annoy", "Write an .ann file that Annoy's released package reads",
-                           [this] { return IndexExportAnnoy(env_, export_annoy_, out_); });
+                           export_annoy_, &IndexExportAnnoy);
   to_annoy->add_option("index", export_annoy_.index, "The index, or a BUNDLE")->required();
   to_annoy->add_option("--out", export_annoy_.out, "The .ann file")->required();
   to_annoy->add_option("--ids-out", export_annoy_.ids_out,
@@ -234,7 +265,7 @@ void IndexFlags::Verbs::AddAnnoy() {
   AddSeedAndThreads(to_annoy, export_annoy_.seed, export_annoy_.threads);
 
   CLI::App* from_annoy = Add("import-annoy", "Build an index of the items of an .ann file",
-                             [this] { return IndexImportAnnoy(env_, import_annoy_, out_); });
+                             import_annoy_, &IndexImportAnnoy);
   from_annoy->add_option("annoy", import_annoy_.annoy, "The .ann file")->required();
   from_annoy->add_option("--out", import_annoy_.out, "The index")->required();
   AddDimension(from_annoy, import_annoy_.dimension);
@@ -247,7 +278,7 @@ void IndexFlags::Verbs::AddAnnoy() {
           [this] { return IndexRepairAnnoy(env_, repair_annoy_, out_); });
   repair->add_option("in", repair_annoy_.in, "The .ann file")->required();
   repair->add_option("out", repair_annoy_.out, "The repaired one")->required();
-  AddDimension(repair, repair_annoy_.dimension);
+  AddDimension(repair, repair_annoy_.dimension, 1 << 24);
   AddSeedAndThreads(repair, repair_annoy_.seed, repair_annoy_.threads);
 }
 

@@ -67,9 +67,15 @@ void PrintEfforts(const index::IvfIndex& ivf, std::ostream& out) {
   }
 }
 
+// Of an exact engine over rounded rows, what is rounded is not the search.
+std::string_view EngineText(const index::IndexFile& index) {
+  if (index.ivf != nullptr) return "ivf, approximate";
+  return index.index->is_exact() ? "exact" : "exact scan of rounded rows";
+}
+
 void Print(const index::IndexFile& index, bool verified, std::ostream& out) {
   const int64_t n = index.index->size();
-  out << "engine      " << index.engine << (index.index->is_exact() ? "" : ", approximate") << '\n';
+  out << "engine      " << EngineText(index) << '\n';
   if (index.ivf != nullptr) PrintEfforts(*index.ivf, out);
   out << "metric      " << index::MetricName(index.metric) << "\nitems       " << n
       << "\ndimension   " << index.index->dimension() << "\nids         "

@@ -4,7 +4,9 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <limits>
+#include <system_error>
 #include <utility>
 
 #include "tandem/format/csv.h"
@@ -27,9 +29,9 @@ std::string ShapeText(std::span<const int64_t> shape) {
 }
 
 Status CheckShape(std::string_view what, std::span<const int64_t> shape) {
-  if (shape.size() == 2 && shape[1] >= 1) return {};
-  return InvalidArgumentError(what, ": expected vectors [n, d], got an array of shape ",
-                              ShapeText(shape));
+  if (shape.size() == 2 && shape[1] >= 1 && shape[1] <= index::kMaxDimension) return {};
+  return InvalidArgumentError(what, ": expected vectors [n, d], d at most ", index::kMaxDimension,
+                              ", got an array of shape ", ShapeText(shape));
 }
 
 // The float32 numbers [n, d] that are a part of a file: as they lie there, or a copy where that is
@@ -128,6 +130,20 @@ Result<Vectors> ReadVectors(const Env& env, const VectorSource& source) {
                               " is ", *bad, "; expected finite numbers");
 }
 
+Status CheckDifferent(const Env& env, const NamedPath& a, const NamedPath& b) {
+  if (a.path.empty() || b.path.empty()) return {};
+  const auto whole = [&env](const std::string& path) {
+    const Result<std::string> end = env.FollowLinks(path);
+    std::error_code failed;  // then it is compared as it is
+    const std::filesystem::path given = end.ok() ? *end : path;
+    const std::filesystem::path absolute = std::filesystem::absolute(given, failed);
+    return (failed ? given : absolute).lexically_normal();
+  };
+  if (whole(a.path) != whole(b.path)) return {};
+  return InvalidArgumentError(a.flag, " and ", b.flag, " are the same file, '", a.path,
+                              "'; expected two");
+}
+
 std::vector<std::string_view> Lines(std::string_view text) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
@@ -143,7 +159,10 @@ std::vector<std::string_view> Lines(std::string_view text) {
 Result<std::vector<std::vector<int32_t>>> ReadExclusions(const Env& env, const std::string& path,
                                                          const index::IdMap& ids, int64_t queries) {
   TANDEM_ASSIGN_OR_RETURN(const std::string text, env.ReadFile(path));
-  const std::vector<std::string_view> lines = Lines(text);
+  std::vector<std::string_view> lines = Lines(text);
+  // What stands between lines need not stand behind the last one, which may be empty.
+  const bool may_end = text.empty() || text.back() == '\n';
+  if (may_end && static_cast<int64_t>(lines.size()) + 1 == queries) lines.emplace_back();
   if (static_cast<int64_t>(lines.size()) != queries) {
     return InvalidArgumentError(path, ": expected a line for each of ", queries, " queries, got ",
                                 lines.size());

@@ -35,12 +35,20 @@ struct VectorSource {
 // row); kDataLoss for files that are damaged.
 Result<Vectors> ReadVectors(const Env& env, const VectorSource& source);
 
+// kInvalidArgument where what is written to one would be lost to the other. An empty path is none.
+struct NamedPath {
+  std::string_view flag;
+  const std::string& path;
+};
+Status CheckDifferent(const Env& env, const NamedPath& a, const NamedPath& b);
+
 // The lines of a text file without their ends (\n or \r\n), views of text.
 std::vector<std::string_view> Lines(std::string_view text);
 
 // For each of `queries` queries the rows that must not be found, ascending, from a file with a line
-// of ids (spaces between) for each query. Ids that no row has are passed over; where the index has
-// row numbers as ids, anything but a number is an error.
+// of ids (spaces between) for each query; the last line may be empty and without an end. Ids that
+// no row has are passed over; where the index has row numbers as ids, anything but a number is an
+// error.
 Result<std::vector<std::vector<int32_t>>> ReadExclusions(const Env& env, const std::string& path,
                                                          const index::IdMap& ids, int64_t queries);
 

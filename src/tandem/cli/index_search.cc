@@ -66,7 +66,12 @@ Result<std::string> RowBytes(const Found& found, int64_t queries) {
 
 }  // namespace
 
+Status CheckUsage(const Env& env, const IndexSearchOptions& options) {
+  return CheckDifferent(env, {"--out", options.out}, {"--scores", options.scores});
+}
+
 Status IndexSearch(Env& env, const IndexSearchOptions& options, std::ostream& out) {
+  TANDEM_RETURN_IF_ERROR(CheckUsage(env, options));
   for (const std::string* path : {&options.out, &options.scores}) {
     if (!path->empty()) TANDEM_RETURN_IF_ERROR(CheckDestination(env, *path));
   }

@@ -32,6 +32,8 @@ struct IndexBuildOptions {
   std::string attributes;  // a table with a line for each vector, or with a column "id"
 };
 Status IndexBuild(Env& env, const IndexBuildOptions& options, std::ostream& out);
+// CheckUsage: what is wrong with options whatever the vectors are. The verbs ask for it, too.
+Status CheckUsage(const Env& env, const IndexBuildOptions& options);
 
 // An index that is changed is built anew, with the engine and the options that it has.
 struct IndexRebuildOptions {
@@ -74,6 +76,7 @@ struct IndexSearchOptions {
   int threads = 0;     // 0: all that this process may use
 };
 Status IndexSearch(Env& env, const IndexSearchOptions& options, std::ostream& out);
+Status CheckUsage(const Env& env, const IndexSearchOptions& options);
 
 struct IndexInfoOptions {
   std::string index;
@@ -121,6 +124,7 @@ struct IndexExportAnnoyOptions {
   int threads = 0;  // 0: all that this process may use; the file is the same with any
 };
 Status IndexExportAnnoy(Env& env, const IndexExportAnnoyOptions& options, std::ostream& out);
+Status CheckUsage(const Env& env, const IndexExportAnnoyOptions& options);
 
 struct IndexImportAnnoyOptions {
   std::string annoy;
@@ -130,6 +134,7 @@ struct IndexImportAnnoyOptions {
   IndexEngineOptions engine;
 };
 Status IndexImportAnnoy(Env& env, const IndexImportAnnoyOptions& options, std::ostream& out);
+Status CheckUsage(const Env& env, const IndexImportAnnoyOptions& options);
 
 struct IndexRepairAnnoyOptions {
   std::string in;  // of dot

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,8 +47,9 @@ class Program {
         index_(app_, env, out, [this](Verb verb) { verb_ = std::move(verb); }) {
     app_.set_version_flag("--version", std::string("tandem ") + kVersion);
     app_.failure_message([this](const CLI::App*, const CLI::Error& error) {
-      return StrCat("tandem: ", error.what(), Origin(variables_, error.what()),
-                    " (--help says more)\n");
+      const std::string verb = VerbError();
+      const std::string what = verb.empty() ? error.what() : verb;
+      return StrCat("tandem: ", what, Origin(variables_, what), " (--help says more)\n");
     });
     app_.require_subcommand(1);
     AddTrain();
@@ -66,7 +69,7 @@ class Program {
     } catch (const CLI::ParseError& error) {
       return app_.exit(error, out_, err) == 0 ? 0 : 2;
     }
-    const Status status = verb_();
+    const Status status = RunVerb();
     if (status.ok()) return 0;
     if (serve_.log_is_json()) {
       Log(LogLevel::kError, StrCat("tandem: ", status.message()));
@@ -77,6 +80,34 @@ class Program {
   }
 
  private:
+  // Exceptions of the standard library end here: what was asked for does not fit into memory.
+  Status RunVerb() const {
+    try {
+      return verb_();
+    } catch (const std::bad_alloc&) {
+    } catch (const std::length_error&) {
+    }
+    return ResourceExhaustedError("out of memory; give it less at a time, or more memory");
+  }
+
+  // Where a verb is missing: what stands in its place, and which there are. Else nothing.
+  std::string VerbError() const {
+    const CLI::App* app = &app_;
+    std::string verbs_of = "tandem";
+    while (app->get_require_subcommand_min() > 0 && !app->get_subcommands().empty()) {
+      app = app->get_subcommands().front();
+      verbs_of += ' ' + app->get_name();
+    }
+    if (app->get_require_subcommand_min() == 0 || app->get_name().empty()) return "";
+    std::string known;
+    for (const CLI::App* verb : app->get_subcommands([](const CLI::App*) { return true; })) {
+      if (!verb->get_name().empty()) known += (known.empty() ? "" : ", ") + verb->get_name();
+    }
+    const std::vector<std::string> got = app_.remaining(/*recurse=*/true);
+    return StrCat(got.empty() ? "" : "got '" + got[0] + "', ", "expected a verb of ", verbs_of,
+                  ": ", known);
+  }
+
   CLI::App* AddVerb(const char* name, const char* about, Verb verb) {
     CLI::App* app = app_.add_subcommand(name, about);
     app->callback([this, verb = std::move(verb)] { verb_ = verb; });

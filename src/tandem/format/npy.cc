@@ -14,6 +14,7 @@ static_assert(std::endian::native == std::endian::little, "values are copied as 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::string_view kFloats = "<f4";
 constexpr std::string_view kInt64s = "<i8";
+constexpr size_t kMostExtents = 64;  // as numpy has at most
 constexpr int64_t kMaxValues = int64_t{1} << 59;
 
 struct Header {
@@ -84,7 +85,7 @@ class HeaderParser {
       SkipSpace();
       int64_t extent = 0;
       const auto [stop, error] = std::from_chars(text_.data(), text_.data() + text_.size(), extent);
-      if (error != std::errc() || extent < 0 || shape.size() == 2) return false;
+      if (error != std::errc() || extent < 0 || shape.size() == kMostExtents) return false;
       text_.remove_prefix(static_cast<size_t>(stop - text_.data()));
       shape.push_back(extent);
       if (!Take(",")) return Take(")");
@@ -104,6 +105,12 @@ std::optional<uint64_t> CountValues(std::span<const int64_t> shape) {
     count *= extent;
   }
   return static_cast<uint64_t>(count);
+}
+
+std::string ShapeText(std::span<const int64_t> shape) {
+  std::string text = "[";
+  for (const int64_t extent : shape) text += (text.size() > 1 ? ", " : "") + StrCat(extent);
+  return text + "]";
 }
 
 Result<NpyView> View(std::string_view file, std::string_view descr, size_t value_bytes) {
@@ -127,12 +134,16 @@ Result<NpyView> View(std::string_view file, std::string_view descr, size_t value
   std::optional<Header> header = HeaderParser(file.substr(0, header_bytes)).Parse();
   file.remove_prefix(header_bytes);
   if (!header.has_value()) {
-    return DataLossError(
-        "npy: expected a header with descr, fortran_order and a shape of one or two extents");
+    return DataLossError("npy: expected a header with descr, fortran_order and a shape");
   }
   if (header->descr != descr) {
     return InvalidArgumentError("npy: expected values of ", descr, ", got '",
-                                header->descr.substr(0, 64), "'");
+                                header->descr.substr(0, 64), "'; save it as ",
+                                descr == kFloats ? "float32" : "int64");
+  }
+  if (header->shape.empty() || header->shape.size() > 2) {
+    return InvalidArgumentError("npy: expected a shape of one or two extents, got ",
+                                ShapeText(header->shape));
   }
   if (header->fortran_order) return InvalidArgumentError("npy: expected C order, got Fortran's");
   const std::optional<uint64_t> count = CountValues(header->shape);

@@ -2,8 +2,8 @@
 // Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 //
 // float32 and int64, little-endian, C order, of one or two dimensions. Pure functions. Errors:
-// kDataLoss for bytes that are not such a file, kInvalidArgument for another dtype than asked
-// for and for arrays that cannot be written.
+// kDataLoss for bytes that are not such a file, kInvalidArgument for another dtype or shape than
+// asked for and for arrays that cannot be written.
 #pragma once
 
 #include <cstdint>

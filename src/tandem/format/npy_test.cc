@@ -73,6 +73,15 @@ TEST(NpyTest, RefusesOtherArrays) {
     const StatusCode code = ReadNpyFloats(File(header, kTwoFloats)).status().code();
     EXPECT_TRUE(code == StatusCode::kDataLoss || code == StatusCode::kInvalidArgument) << header;
   }
+  const auto message = [](const std::string& header) {
+    return ReadNpyFloats(File(header, kTwoFloats)).status().message();
+  };
+  EXPECT_EQ(message(Header("<f8", "False", "(1,)")),
+            "npy: expected values of <f4, got '<f8'; save it as float32");
+  EXPECT_EQ(message(Header("<f4", "False", "(1, 1, 2)")),
+            "npy: expected a shape of one or two extents, got [1, 1, 2]");
+  EXPECT_EQ(message(Header("<f4", "False", "()")),
+            "npy: expected a shape of one or two extents, got []");
   const Shape cube = {1, 1, 2};
   const Shape three = {3};
   const std::vector<float> two = {1.0f, 2.0f};

@@ -11,7 +11,7 @@
 #include "tandem/index/scan.h"
 #include "tandem/index/scan_builder.h"
 #include "tandem/index/scan_snapshot.h"
-#include "tandem/math/kernels.h"
+#include "tandem/index/search_arguments.h"
 
 namespace tandem::index {
 namespace {
@@ -39,6 +39,13 @@ void Put(std::span<const Hit> hits, std::span<int32_t> ids, std::span<float> sco
             -std::numeric_limits<float>::infinity());
 }
 
+// Queries at once: each takes up to 32 bytes for each of its k best, all together 32 MB or what one
+// query takes.
+constexpr size_t kMostBest = 1'000'000;
+size_t BatchFor(size_t k) {
+  return std::clamp<size_t>(kMostBest / std::max<size_t>(k, 1), 1, kMostBatch);
+}
+
 // By how many items a filter admits.
 enum class Way { kScan, kScanAdmitted, kScoreAdmitted };
 Way WayOf(const ScanData& data, const Wanted& wanted) {
@@ -53,35 +60,22 @@ Way WayOf(const ScanData& data, const Wanted& wanted) {
 
 Result<std::unique_ptr<ExactIndex>> ExactIndex::Create(std::span<const float> rows, int64_t n,
                                                        int64_t d, const ExactOptions& options) {
-  if (d < 1 || n < 0 || n > std::numeric_limits<int32_t>::max()) {
-    return InvalidArgumentError("an index of ", n, " items of ", d,
-                                " dimensions; expected 0 to 2^31 - 1 items of at least one");
-  }
+  TANDEM_RETURN_IF_ERROR(CheckRows(rows, n, d));
   const auto count = static_cast<size_t>(n);
   const auto dimension = static_cast<size_t>(d);
-  if (rows.size() / dimension != count || rows.size() % dimension != 0) {
-    return InvalidArgumentError("got ", rows.size(), " numbers for ", n, " items of ", d);
-  }
-  if (!math::AllFinite(rows)) {
-    const auto bad =
-        std::find_if(rows.begin(), rows.end(), [](float x) { return !std::isfinite(x); });
-    return InvalidArgumentError("item ", static_cast<size_t>(bad - rows.begin()) / dimension,
-                                " has a number that is not finite");
-  }
   std::vector<float> units;
-  if (options.metric == Metric::kCosine) {
-    units.assign(rows.begin(), rows.end());
-    for (size_t i = 0; i < count; ++i) {
-      ToUnitLength(std::span(units).subspan(i * dimension, dimension));
-    }
-    rows = units;
-  }
+  rows = AsCompared(options.metric, rows, dimension, units);
   return std::unique_ptr<ExactIndex>(
       new ExactIndex(BuildScanData(rows, count, dimension, options.metric, options.rows)));
 }
 
 Result<std::unique_ptr<ExactIndex>> ExactIndex::Open(std::shared_ptr<const SnapshotFile> file) {
+  const SnapshotFile& opened = *file;  // which the data keep
   TANDEM_ASSIGN_OR_RETURN(ScanData data, ReadScanData(std::move(file)));
+  if (data.dimension > kMaxDimension) {
+    return opened.Damaged("exact.shape", "vectors of ", data.dimension, " dimensions, at most ",
+                          kMaxDimension);
+  }
   return std::unique_ptr<ExactIndex>(new ExactIndex(std::move(data)));
 }
 
@@ -98,34 +92,15 @@ void ExactIndex::CopyVector(int32_t row, std::span<float> vector) const {
 
 Status ExactIndex::Search(std::span<const float> queries, const SearchOptions& options,
                           std::span<int32_t> ids, std::span<float> scores) const {
-  if (options.k < 1) return InvalidArgumentError("k is ", options.k, ", expected at least 1");
-  const auto k = static_cast<size_t>(options.k);
   const size_t d = data_.dimension;
-  const size_t q = queries.size() / d;
-  if (queries.size() % d != 0 || ids.size() != q * k || scores.size() != q * k) {
-    return InvalidArgumentError("got ", queries.size(), " query numbers, room for ", ids.size(),
-                                " ids and ", scores.size(), " scores; expected q * ", d,
-                                " and q * ", k);
-  }
-  if (!options.exclude.empty() && options.exclude.size() != q) {
-    return InvalidArgumentError("got ", options.exclude.size(), " exclusion lists for ", q,
-                                " queries");
-  }
-  if (options.filter != nullptr && options.filter->size() != data_.n) {
-    return InvalidArgumentError("the filter is for ", options.filter->size(),
-                                " items; the index has ", data_.n);
-  }
-  for (const float x : queries) {
-    if (!std::isfinite(x)) return InvalidArgumentError("a query has a number that is not finite");
-  }
+  TANDEM_RETURN_IF_ERROR(CheckSearch(queries, options, ids, scores, data_.n, d));
   std::vector<float> units;
-  if (data_.metric() == Metric::kCosine) {
-    units.assign(queries.begin(), queries.end());
-    for (size_t i = 0; i < q; ++i) ToUnitLength(std::span(units).subspan(i * d, d));
-    queries = units;
-  }
-  for (size_t begin = 0; begin < q; begin += kMostBatch) {
-    const size_t count = std::min(kMostBatch, q - begin);
+  queries = AsCompared(data_.metric(), queries, d, units);
+  const auto k = static_cast<size_t>(options.k);
+  const size_t q = queries.size() / d;
+  const size_t batch = BatchFor(std::min(k, data_.n));
+  for (size_t begin = 0; begin < q; begin += batch) {
+    const size_t count = std::min(batch, q - begin);
     SearchBatch(queries.subspan(begin * d, count * d), begin, options,
                 ids.subspan(begin * k, count * k), scores.subspan(begin * k, count * k));
   }

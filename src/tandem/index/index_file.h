@@ -37,7 +37,7 @@ struct IndexFile {
 // As SnapshotFile::Open; kFailedPrecondition for an engine that this program does not know.
 Result<IndexFile> OpenIndexFile(const Env& env, const std::string& path);
 
-// Writes path.tmp and renames it: on an error what was at the path is as it was.
+// Writes beside the path and renames: on an error what was there is as it was.
 // kInvalidArgument: ids or attributes of another number of rows than the index.
 Status WriteIndexFile(Env& env, const std::string& path, const ExactIndex& index, const IdMap& ids,
                       const AttributeTable& attributes);

@@ -1,6 +1,5 @@
 #include "tandem/index/inner_space_snapshot.h"
 
-#include <cmath>
 #include <string_view>
 #include <vector>
 
@@ -22,9 +21,7 @@ Result<InnerSpace> ReadInnerSpace(const SnapshotFile& file, Metric metric, size_
   if (metric != Metric::kL2) return InnerSpace{.metric = metric};
   TANDEM_ASSIGN_OR_RETURN(const std::span<const float> numbers,
                           file.Section<float>(kSection, dimension + 1));
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    if (!std::isfinite(numbers[i])) return file.Damaged(kSection, "number ", i, " is not finite");
-  }
+  TANDEM_RETURN_IF_ERROR(file.CheckFinite(kSection, numbers));
   if (numbers.back() <= 0) return file.Damaged(kSection, "the height is ", numbers.back());
   return InnerSpace{metric, numbers.first(dimension), numbers.back()};
 }

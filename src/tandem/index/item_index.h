@@ -27,6 +27,11 @@ class ItemIndex {
 
   // queries [q, d] -> ids [q, k] and scores [q, k], best first, ties by smaller row. Where fewer
   // than k items are left, the ids that are missing are -1 and their scores -infinity.
+  //
+  // Scores are floats: one beyond the largest of them, 3.4e38, is infinite, and items with such a
+  // score are ranked among each other by their row. Up to that, ranks are right whatever the
+  // numbers; below 1e18 in the length of queries and items nothing is infinite.
+  //
   // kInvalidArgument: k < 1, spans or a filter of other sizes than these, a query that is not
   // finite.
   virtual Status Search(std::span<const float> queries, const SearchOptions& options,

@@ -7,6 +7,7 @@
 #include "tandem/index/ivf_search.h"
 #include "tandem/index/k_means.h"
 #include "tandem/index/score_space.h"
+#include "tandem/index/search_arguments.h"
 #include "tandem/math/matmul.h"
 #include "tandem/math/nibbles.h"
 
@@ -90,14 +91,8 @@ float ChooseStep(std::span<const float> residuals, size_t h) {
 
 Status IvfIndex::Validate(std::span<const float> rows, int64_t n, int64_t d,
                           const IvfOptions& options) {
-  if (d < 1 || n < 0 || n > std::numeric_limits<int32_t>::max()) {
-    return InvalidArgumentError("an index of ", n, " items of ", d,
-                                " dimensions; expected 0 to 2^31 - 1 items of at least one");
-  }
+  TANDEM_RETURN_IF_ERROR(CheckRows(rows, n, d));
   const auto dimension = static_cast<size_t>(d);
-  if (rows.size() / dimension != static_cast<size_t>(n) || rows.size() % dimension != 0) {
-    return InvalidArgumentError("got ", rows.size(), " numbers for ", n, " items of ", d);
-  }
   if (options.sample_queries.size() % dimension != 0) {
     return InvalidArgumentError("got ", options.sample_queries.size(),
                                 " numbers of sample queries, expected a multiple of ", d);
@@ -109,14 +104,10 @@ Status IvfIndex::Validate(std::span<const float> rows, int64_t n, int64_t d,
   if (options.lists < 0) {
     return InvalidArgumentError("got ", options.lists, " lists, expected 0 (automatic) or more");
   }
-  const bool is_l2 = options.metric == Metric::kL2;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (is_l2 && std::abs(static_cast<double>(rows[i])) * std::sqrt(d) > kMostNormOfL2) {
+  for (size_t i = 0; options.metric == Metric::kL2 && i < rows.size(); ++i) {
+    if (std::abs(static_cast<double>(rows[i])) * std::sqrt(d) > kMostNormOfL2) {
       return InvalidArgumentError("item ", i / dimension, " has ", rows[i],
                                   ", whose square is too large for the metric l2");
-    }
-    if (!std::isfinite(rows[i])) {
-      return InvalidArgumentError("item ", i / dimension, " has a number that is not finite");
     }
   }
   for (size_t i = 0; i < options.sample_queries.size(); ++i) {
@@ -141,15 +132,10 @@ Result<std::unique_ptr<IvfIndex>> IvfIndex::Create(std::span<const float> rows, 
   std::vector<float> units;
   std::vector<float> inner_rows;
   std::vector<float> inner_queries;
-  std::span<const float> inner = rows;
+  std::span<const float> inner;
   std::span<const float> queries = options.sample_queries;
-  if (options.metric == Metric::kCosine) {
-    units.assign(rows.begin(), rows.end());
-    for (size_t i = 0; i < units.size(); i += dimension) {
-      ToUnitLength(std::span(units).subspan(i, dimension));
-    }
-    inner = rows = units;
-  } else if (options.metric == Metric::kL2) {
+  inner = rows = AsCompared(options.metric, rows, dimension, units);
+  if (options.metric == Metric::kL2) {
     space = FindCentreAndHeight(rows, dimension);
     index->space_.centre = space.centre;
     index->space_.height = space.height;

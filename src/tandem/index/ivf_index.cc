@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "tandem/index/ivf_search.h"
+#include "tandem/index/search_arguments.h"
 #include "tandem/index/top_k.h"
 #include "tandem/math/kernels.h"
 #include "tandem/math/nibbles.h"
@@ -61,33 +62,11 @@ void IvfIndex::CopyVector(int32_t row, std::span<float> vector) const {
 
 Status IvfIndex::Search(std::span<const float> queries, const SearchOptions& options,
                         std::span<int32_t> ids, std::span<float> scores) const {
-  if (options.k < 1) return InvalidArgumentError("k is ", options.k, ", expected at least 1");
+  TANDEM_RETURN_IF_ERROR(CheckSearch(queries, options, ids, scores, item_of_.size(), dimension_));
+  std::vector<float> units;
+  queries = AsCompared(metric(), queries, dimension_, units);
   const auto k = static_cast<size_t>(options.k);
   const size_t q = queries.size() / dimension_;
-  if (queries.size() % dimension_ != 0 || ids.size() != q * k || scores.size() != q * k) {
-    return InvalidArgumentError("got ", queries.size(), " query numbers, room for ", ids.size(),
-                                " ids and ", scores.size(), " scores; expected q * ", dimension_,
-                                " and q * ", k);
-  }
-  if (!options.exclude.empty() && options.exclude.size() != q) {
-    return InvalidArgumentError("got ", options.exclude.size(), " exclusion lists for ", q,
-                                " queries");
-  }
-  if (options.filter != nullptr && options.filter->size() != item_of_.size()) {
-    return InvalidArgumentError("the filter is for ", options.filter->size(),
-                                " items; the index has ", item_of_.size());
-  }
-  for (const float x : queries) {
-    if (!std::isfinite(x)) return InvalidArgumentError("a query has a number that is not finite");
-  }
-  std::vector<float> units;
-  if (metric() == Metric::kCosine) {
-    units.assign(queries.begin(), queries.end());
-    for (size_t i = 0; i < units.size(); i += dimension_) {
-      ToUnitLength(std::span(units).subspan(i, dimension_));
-    }
-    queries = units;
-  }
   Scratch scratch;
   for (size_t i = 0; i < q; ++i) {
     const Admission admission(
@@ -264,6 +243,11 @@ void IvfIndex::ScoreCandidates(std::span<const float> query, Scratch& scratch) c
       for (float& score : scores) score = -score;
     } else {
       math::DotAt(query, rows_.data(), rows.subspan(begin, end - begin), scores);
+    }
+    for (size_t i = begin; i < end; ++i) {
+      if (std::isfinite(scratch.keys[i])) continue;
+      scratch.keys[i] =
+          WideScore(metric(), query, rows_.subspan(size_t{rows[i]} * dimension_, dimension_));
     }
   }
 }

@@ -1,6 +1,5 @@
 // IvfIndex in a file. Sections, all named "ivf.": shape (one Shape), query_map, centroids, steps,
 // list_begin, tile_begin, codes, item_of, place_of, rows: ivf_index.h says what is in them.
-#include <cmath>
 #include <limits>
 
 #include "tandem/index/inner_space_snapshot.h"
@@ -10,7 +9,6 @@
 namespace tandem::index {
 namespace {
 
-constexpr uint64_t kMostDimensions = 1 << 20;
 constexpr uint64_t kMostAxes = 256;
 constexpr int64_t kMostEffort = int64_t{1} << 31;
 
@@ -44,19 +42,11 @@ bool IsUsable(const Shape& shape) {
   const uint64_t most_lists = shape.n > 0 ? shape.n : 1;
   return shape.metric < kMetrics.size() &&
          shape.n <= uint64_t{std::numeric_limits<int32_t>::max()} && shape.dimension >= 1 &&
-         shape.dimension <= kMostDimensions && shape.head >= 4 && shape.head % 4 == 0 &&
+         shape.dimension <= uint64_t{kMaxDimension} && shape.head >= 4 && shape.head % 4 == 0 &&
          shape.head <= kMostAxes && shape.part >= 1 && shape.part <= shape.head &&
          shape.lists >= 1 && shape.lists <= most_lists && IsShare(shape.target_recall) &&
          IsUsable(shape.efforts[0]) && IsUsable(shape.efforts[1]) &&
          shape.efforts[0].k < shape.efforts[1].k;
-}
-
-Status CheckFinite(const SnapshotFile& file, std::string_view section,
-                   std::span<const float> values) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i])) return file.Damaged(section, "number ", i, " is not finite");
-  }
-  return {};
 }
 
 }  // namespace
@@ -115,9 +105,9 @@ Result<std::unique_ptr<IvfIndex>> IvfIndex::Open(std::shared_ptr<const SnapshotF
   TANDEM_ASSIGN_OR_RETURN(index->place_of_, file->Section<int32_t>("ivf.place_of", shape.n));
   TANDEM_ASSIGN_OR_RETURN(index->rows_,
                           file->Section<float>("ivf.rows", shape.n * shape.dimension));
-  TANDEM_RETURN_IF_ERROR(CheckFinite(*file, "ivf.query_map", index->query_map_));
-  TANDEM_RETURN_IF_ERROR(CheckFinite(*file, "ivf.centroids", index->centroids_));
-  TANDEM_RETURN_IF_ERROR(CheckFinite(*file, "ivf.steps", index->steps_));
+  TANDEM_RETURN_IF_ERROR(file->CheckFinite("ivf.query_map", index->query_map_));
+  TANDEM_RETURN_IF_ERROR(file->CheckFinite("ivf.centroids", index->centroids_));
+  TANDEM_RETURN_IF_ERROR(file->CheckFinite("ivf.steps", index->steps_));
   uint32_t row = 0;
   uint32_t tile = 0;
   constexpr auto kRows = static_cast<uint32_t>(math::kNibbleRows);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "tandem/index/scan_data.h"
+#include "tandem/index/search_arguments.h"
 #include "tandem/math/kernels.h"
 
 namespace tandem::index {
@@ -173,6 +174,9 @@ Status LiveState::ScanLog(std::span<const float> query, std::span<const int32_t>
       math::DotAt(query, rows.vectors, places, scores);
     }
     for (size_t i = 0; i < places.size(); ++i) {
+      if (!std::isfinite(scores[i])) {
+        scores[i] = WideScore(metric, query, log->Vector(rows.first + places[i]));
+      }
       if (!(scores[i] >= best.threshold())) continue;
       const Hit hit{scores[i], static_cast<int32_t>(base->size() + rows.first + places[i] - begin)};
       if (InSorted(exclude, hit.item)) continue;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -15,6 +16,9 @@ enum class Metric {
   kCosine,  // q . x / (|q| |x|); 0 where one of them is zero
   kL2,      // -|q - x|^2
 };
+
+// Of a vector: sums of products of bytes of so many numbers fit in 32 bits.
+inline constexpr int64_t kMaxDimension = 65536;
 
 inline constexpr std::array kMetrics = {Metric::kDot, Metric::kCosine, Metric::kL2};
 

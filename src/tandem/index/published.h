@@ -18,6 +18,7 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -83,13 +84,14 @@ class Published {
   const T& current() const { return *owned_; }
   // Returns the replaced values that nobody holds, to be destroyed where it hurts nobody.
   std::vector<std::unique_ptr<const T>> Publish(std::unique_ptr<const T> next) {
-    replaced_.reserve(replaced_.size() + 1);
+    std::vector<std::unique_ptr<const T>> free;
+    free.reserve(replaced_.size() + 1);
+    replaced_.reserve(replaced_.size() + 1);  // all memory that it takes, before anything changes
     replaced_.push_back(std::exchange(owned_, std::move(next)));
     current_.store(owned_.get());
     const auto held = std::partition(replaced_.begin(), replaced_.end(),
                                      [this](const auto& old) { return !IsHeld(old.get()); });
-    std::vector<std::unique_ptr<const T>> free(std::make_move_iterator(replaced_.begin()),
-                                               std::make_move_iterator(held));
+    std::move(replaced_.begin(), held, std::back_inserter(free));
     replaced_.erase(replaced_.begin(), held);
     return free;
   }

@@ -33,16 +33,6 @@ bool IsUsable(const Shape& shape) {
          std::isfinite(shape.largest_norm) && shape.largest_norm >= 0;
 }
 
-Status CheckFinite(const SnapshotFile& file, std::string_view section,
-                   std::span<const float> values) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i])) {
-      return file.Damaged(section, "number ", i, " is not finite");
-    }
-  }
-  return {};
-}
-
 Status CheckCodes(const SnapshotFile& file, std::string_view section,
                   std::span<const TileCode> codes) {
   for (size_t i = 0; i < codes.size(); ++i) {
@@ -123,8 +113,8 @@ Result<ScanData> ReadScanData(std::shared_ptr<const SnapshotFile> file) {
     TANDEM_ASSIGN_OR_RETURN(data.row_scales, file->Section<float>("exact.row_scales", shape.n));
     TANDEM_ASSIGN_OR_RETURN(data.row_codes, file->Section<int8_t>("exact.row_codes", numbers));
   }
-  TANDEM_RETURN_IF_ERROR(CheckFinite(*file, "exact.mean", data.mean));
-  TANDEM_RETURN_IF_ERROR(CheckFinite(*file, "exact.axes", data.axes));
+  TANDEM_RETURN_IF_ERROR(file->CheckFinite("exact.mean", data.mean));
+  TANDEM_RETURN_IF_ERROR(file->CheckFinite("exact.axes", data.axes));
   TANDEM_RETURN_IF_ERROR(CheckCodes(*file, "exact.codes", data.codes));
   TANDEM_RETURN_IF_ERROR(CheckCodes(*file, "exact.sketch_code", std::span(&data.sketch_code, 1)));
   data.owner = std::move(file);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
+#include "tandem/index/search_arguments.h"
 #include "tandem/math/kernels.h"
 
 namespace tandem::index {
@@ -90,6 +92,11 @@ void Scorer::Flush() {
     Score(rows.data(), std::span(order, places.size()), to);
   }
   for (size_t i = 0; i < places.size(); ++i) {
+    if (!std::isfinite(scores[i])) {
+      std::vector<float> row(data_.dimension);
+      data_.CopyRow(places[i], row);
+      scores[i] = WideScore(data_.metric(), query_, row);
+    }
     best_.Offer({scores[i], data_.item_of[places[i]]});
   }
   pending_count_ = 0;

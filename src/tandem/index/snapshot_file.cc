@@ -1,6 +1,7 @@
 #include "tandem/index/snapshot_file.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -83,20 +84,12 @@ std::string Printable(std::string_view bytes) {
 
 // ---- Writing
 
-SnapshotWriter::SnapshotWriter(Env& env, std::string path)
-    : env_(env), path_(std::move(path)), temporary_(path_ + ".tmp") {}
-
-SnapshotWriter::~SnapshotWriter() {
-  // What failed is known by now; a temporary that cannot be removed is overwritten next time.
-  if (!finished_) static_cast<void>(env_.RemoveAll(temporary_));
-}
+SnapshotWriter::SnapshotWriter(std::string path, std::unique_ptr<ReplacementFile> file)
+    : path_(std::move(path)), file_(std::move(file)) {}
 
 Result<std::unique_ptr<SnapshotWriter>> SnapshotWriter::Create(Env& env, const std::string& path) {
-  // Now, and not when all is written: a rename cannot replace a directory.
-  TANDEM_RETURN_IF_ERROR(CheckDestination(env, path));
-  TANDEM_ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, env.CreateFile(path + ".tmp"));
-  std::unique_ptr<SnapshotWriter> writer(new SnapshotWriter(env, path));
-  writer->file_ = std::move(file);
+  TANDEM_ASSIGN_OR_RETURN(auto file, ReplacementFile::Create(env, path));
+  std::unique_ptr<SnapshotWriter> writer(new SnapshotWriter(path, std::move(file)));
   TANDEM_RETURN_IF_ERROR(writer->Put(Header()));
   return writer;
 }
@@ -105,7 +98,6 @@ Status SnapshotWriter::Keep(Status status) {
   if (!status.ok()) {
     status_ = std::move(status);
     file_.reset();
-    static_cast<void>(env_.RemoveAll(temporary_));
   }
   return status_;
 }
@@ -163,8 +155,7 @@ Status SnapshotWriter::Finish() {
   std::string trailer = Trailer(sections_.size(), written_);
   index::Put(trailer, Checksum(Header() + table + trailer));
   TANDEM_RETURN_IF_ERROR(Put(table + trailer));
-  TANDEM_RETURN_IF_ERROR(Keep(file_->Close()));
-  TANDEM_RETURN_IF_ERROR(Keep(env_.Rename(temporary_, path_)));
+  TANDEM_RETURN_IF_ERROR(Keep(file_->Commit()));
   finished_ = true;
   return {};
 }
@@ -299,6 +290,13 @@ Status SnapshotFile::Check(const SnapshotSection& section) const {
 
 Status SnapshotFile::Verify() const {
   for (const SnapshotSection& section : sections_) TANDEM_RETURN_IF_ERROR(Check(section));
+  return {};
+}
+
+Status SnapshotFile::CheckFinite(std::string_view name, std::span<const float> numbers) const {
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    if (!std::isfinite(numbers[i])) return Damaged(name, "number ", i, " is not finite");
+  }
   return {};
 }
 

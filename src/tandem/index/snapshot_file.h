@@ -37,6 +37,7 @@
 
 #include "tandem/base/checksum.h"
 #include "tandem/base/env.h"
+#include "tandem/base/replacement_file.h"
 #include "tandem/base/status.h"
 
 namespace tandem::index {
@@ -55,9 +56,10 @@ struct SnapshotSection {
   uint64_t checksum = 0;  // XXH3
 };
 
-// Writes path.tmp section by section; Finish syncs it and renames it to path. Until then, after an
-// error and without Finish, what was at the path is as it was; the temporary is removed by the
-// destructor at the latest. For one thread; one writer for each path at a time.
+// Writes a ReplacementFile (base/replacement_file.h) section by section; Finish has it at the path.
+// Until then, after an error and without Finish, what was there is as it was; what was written is
+// removed by the destructor at the latest. For one thread; several may write to one path, and the
+// last to finish stays.
 //
 // After an error every call returns the first one. kInvalidArgument: a name that is empty, longer
 // than kMaxSectionName, has a NUL, or occurs twice; more than kMaxSections. Else as from the Env:
@@ -66,7 +68,6 @@ class SnapshotWriter {
  public:
   // Never null. The Env must outlive the writer.
   static Result<std::unique_ptr<SnapshotWriter>> Create(Env& env, const std::string& path);
-  ~SnapshotWriter();
   SnapshotWriter(const SnapshotWriter&) = delete;
   SnapshotWriter& operator=(const SnapshotWriter&) = delete;
 
@@ -89,16 +90,14 @@ class SnapshotWriter {
   Status Finish();
 
  private:
-  SnapshotWriter(Env& env, std::string path);
+  SnapshotWriter(std::string path, std::unique_ptr<ReplacementFile> file);
   Status AppendBytes(std::span<const std::byte> bytes);
   Status Put(std::string_view bytes);  // into the file
   Status Keep(Status status);          // the first error
   Status EndSection();
 
-  Env& env_;
   std::string path_;
-  std::string temporary_;
-  std::unique_ptr<WritableFile> file_;
+  std::unique_ptr<ReplacementFile> file_;  // null after an error
   Status status_;
   uint64_t written_ = 0;  // bytes in the file
   bool in_section_ = false;
@@ -145,6 +144,9 @@ class SnapshotFile {
   // Reads every byte of the file, or of a section: kDataLoss where a checksum does not match.
   Status Verify() const;
   Status VerifySection(std::string_view name) const;
+
+  // kDataLoss where one of the numbers of a section is not finite.
+  Status CheckFinite(std::string_view name, std::span<const float> numbers) const;
 
   // kDataLoss "<path>: section '<name>': <what>": for the readers of sections.
   template <typename... Parts>
