@@ -88,9 +88,7 @@ class BatchScan {
       }
     }
     for (size_t i = 0; i < kBlockTiles; ++i) {
-      if (work.tiles[i].count == 0) continue;
-      const std::span<const uint8_t> bytes = TileBytes(work.first_tile + i);
-      for (size_t j = 0; j < bytes.size(); j += 64) __builtin_prefetch(bytes.data() + j, 0, 2);
+      if (work.tiles[i].count > 0) data_.PrefetchTile(work.first_tile + i);
     }
   }
 

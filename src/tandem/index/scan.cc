@@ -23,10 +23,7 @@ constexpr size_t kMostFirstBlocks = 8;
 constexpr size_t kSketchRanks = 4;
 
 void Prefetch(const ScanData& data, const BlockTiles& found) {
-  for (size_t i = 0; i < found.count; ++i) {
-    const uint8_t* const bytes = data.tiles.data() + found.tiles[i] * data.tile_bytes();
-    for (size_t j = 0; j < data.tile_bytes(); j += 64) __builtin_prefetch(bytes + j, 0, 2);
-  }
+  for (size_t i = 0; i < found.count; ++i) data.PrefetchTile(found.tiles[i]);
 }
 
 }  // namespace

@@ -99,6 +99,13 @@ struct ScanData {
   size_t sketch_bytes() const { return sketch_groups * math::kTileGroup; }
   size_t sketch_axes() const { return sketch_bytes() - 1; }
   size_t tile_bytes() const { return groups * math::kTileRows * math::kTileGroup; }
+  // Has the bytes of a tile on their way. The processor goes on by itself to the end of a page;
+  // to ask for each line took a tenth longer, as few can be asked for at once.
+  void PrefetchTile(size_t tile) const {
+    constexpr size_t kPage = 4096;
+    const uint8_t* const bytes = tiles.data() + tile * tile_bytes();
+    for (size_t i = 0; i < tile_bytes(); i += kPage) __builtin_prefetch(bytes + i);
+  }
 };
 
 // Beyond this, products of floats could overflow: every item is scored.

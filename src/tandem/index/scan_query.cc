@@ -84,9 +84,7 @@ ScanQuery::ScanQuery(const ScanData& data, std::span<const float> query) : data_
   head_.assign(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(h));
   if (!data.axes.empty()) {
     shift_ = static_cast<double>(math::Dot(whole, data.mean));
-    for (size_t i = 0; i < h; ++i) {
-      head_[i] = math::Dot(whole, data.axes.subspan(i * inner, inner));
-    }
+    math::DotRows(whole, data.axes.data(), head_);
   }
   codes_.Encode(head_, data.axes.empty() ? 0 : RestBeyond(h), data.groups);
   along_[0] = head_[0];

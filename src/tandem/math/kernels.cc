@@ -172,6 +172,11 @@ float ExpSubtractSumKernel(float* HWY_RESTRICT x, size_t n, float shift) {
 }
 
 // The sums of Dot, to the bit, in one call for all rows that a scan picks.
+void DotRowsKernel(const float* HWY_RESTRICT query, const float* HWY_RESTRICT rows, size_t d,
+                   size_t count, float* HWY_RESTRICT scores) {
+  for (size_t i = 0; i < count; ++i) scores[i] = DotKernel(query, rows + i * d, d);
+}
+
 void DotAtKernel(const float* HWY_RESTRICT query, const float* HWY_RESTRICT rows, size_t d,
                  const uint32_t* HWY_RESTRICT places, size_t count, float* HWY_RESTRICT scores) {
   for (size_t i = 0; i < count; ++i) {
@@ -242,6 +247,7 @@ HWY_EXPORT(AllFiniteKernel);
 HWY_EXPORT(LeastOfLargestKernel);
 HWY_EXPORT(CountBitsKernel);
 HWY_EXPORT(ExpSubtractSumKernel);
+HWY_EXPORT(DotRowsKernel);
 HWY_EXPORT(DotAtKernel);
 HWY_EXPORT(SquaredDistanceKernel);
 HWY_EXPORT(SquaredDistanceAtKernel);
@@ -268,6 +274,11 @@ float LeastOfLargest(std::span<const float> x, size_t k) {
 
 float ExpSubtractSum(std::span<float> x, float shift) {
   return HWY_DYNAMIC_DISPATCH(ExpSubtractSumKernel)(x.data(), x.size(), shift);
+}
+
+void DotRows(std::span<const float> query, const float* rows, std::span<float> scores) {
+  HWY_DYNAMIC_DISPATCH(DotRowsKernel)
+  (query.data(), rows, query.size(), scores.size(), scores.data());
 }
 
 void DotAt(std::span<const float> query, const float* rows, std::span<const uint32_t> places,

@@ -28,6 +28,8 @@ float LeastOfLargest(std::span<const float> x, size_t k);
 float ExpSubtractSum(std::span<float> x, float shift);
 // sum of (a_i - b_i)^2
 float SquaredDistance(std::span<const float> a, std::span<const float> b);
+// scores_i = Dot(query, row i), to the bit: query [d], rows [scores, d].
+void DotRows(std::span<const float> query, const float* rows, std::span<float> scores);
 // scores_i = Dot(query, row places_i) and SquaredDistance of them, to the bit: query [d], rows
 // [n, d], places below n.
 void DotAt(std::span<const float> query, const float* rows, std::span<const uint32_t> places,

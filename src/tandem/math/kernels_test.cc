@@ -192,6 +192,11 @@ TEST(Kernels, RowsAtPlacesScoreAsTheyDoAlone) {
         EXPECT_EQ(dots[i], Dot(query, row));
         EXPECT_EQ(distances[i], SquaredDistance(query, row));
       }
+      std::vector<float> all(50);
+      DotRows(query, rows.data(), all);
+      for (size_t i = 0; i < 50; ++i) {
+        EXPECT_EQ(all[i], Dot(query, std::span(rows).subspan(i * d, d)));
+      }
     }
   });
 }
