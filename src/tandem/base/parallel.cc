@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <exception>
+#include <new>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tandem/base/cgroup.h"
@@ -31,14 +35,33 @@ struct Workers::State {
   uint64_t run TANDEM_GUARDED_BY(mutex) = 0;  // its number, so that no thread joins twice
   size_t joined TANDEM_GUARDED_BY(mutex) = 0;
   bool stop TANDEM_GUARDED_BY(mutex) = false;
+  std::exception_ptr failure TANDEM_GUARDED_BY(mutex);  // the first of this run
   std::atomic<size_t> next_shard{0};
   std::vector<std::thread> threads;
 
   void TakeShards(const std::function<void(size_t)>& task, size_t count) {
-    // Relaxed: the mutex orders the data, the counter only deals out numbers.
-    for (size_t shard = next_shard.fetch_add(1, std::memory_order_relaxed); shard < count;
-         shard = next_shard.fetch_add(1, std::memory_order_relaxed)) {
-      task(shard);
+    try {
+      // Relaxed: the mutex orders the data, the counter only deals out numbers.
+      for (size_t shard = next_shard.fetch_add(1, std::memory_order_relaxed); shard < count;
+           shard = next_shard.fetch_add(1, std::memory_order_relaxed)) {
+        task(shard);
+      }
+    } catch (...) {
+      next_shard.store(count, std::memory_order_relaxed);
+      MutexLock lock(mutex);
+      if (failure == nullptr) failure = std::current_exception();
+    }
+  }
+
+  // Whether there is one more.
+  bool StartThread() {
+    try {
+      threads.emplace_back([this] { ThreadMain(); });
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    } catch (const std::bad_alloc&) {
+      return false;
     }
   }
 
@@ -64,9 +87,8 @@ struct Workers::State {
 };
 
 Workers::Workers(size_t threads) : state_(std::make_unique<State>()) {
-  State* const state = state_.get();
   for (size_t i = 1; i < threads; ++i) {
-    state->threads.emplace_back([state] { state->ThreadMain(); });
+    if (!state_->StartThread()) return;
   }
 }
 
@@ -100,9 +122,14 @@ void Workers::Run(size_t shards, const std::function<void(size_t)>& body) {
     for (size_t i = 1; i < shards; ++i) state.work.NotifyOne();
   }
   state.TakeShards(body, shards);
-  MutexLock lock(state.mutex);
-  state.body = nullptr;
-  while (state.joined > 0) state.idle.Wait(state.mutex);
+  std::exception_ptr failure;
+  {
+    MutexLock lock(state.mutex);
+    state.body = nullptr;
+    while (state.joined > 0) state.idle.Wait(state.mutex);
+    failure = std::exchange(state.failure, nullptr);
+  }
+  if (failure != nullptr) std::rethrow_exception(failure);
 }
 
 size_t AvailableProcessors() {

@@ -28,7 +28,8 @@ ShardPlan PlanShards(size_t n, size_t min_rows, size_t max_shards);
 // not allowed.
 class Workers {
  public:
-  // threads counts the calling thread too: Workers(1) starts none, and 0 is taken as 1.
+  // threads counts the calling thread too: Workers(1) starts none, and 0 is taken as 1. Where the
+  // system gives no more threads, with those that it gave.
   explicit Workers(size_t threads);
   ~Workers();
   Workers(const Workers&) = delete;
@@ -36,7 +37,8 @@ class Workers {
 
   size_t threads() const;
   // Calls body(shard) once for each shard in [0, shards), from all threads; returns when all
-  // are done. The body must not throw.
+  // are done. What a body throws, such as std::bad_alloc, ends the run: shards that nobody has
+  // begun are left out, and when the others are done it is thrown here, of several the first.
   void Run(size_t shards, const std::function<void(size_t)>& body);
 
  private:

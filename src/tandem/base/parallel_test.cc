@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <memory>
+#include <new>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -52,6 +54,41 @@ TEST(WorkersTest, RunsEachShardExactlyOnce) {
       for (const auto& count : seen) ASSERT_EQ(count.load(), 1);
     }
   }
+}
+
+TEST(WorkersTest, ThrowsWhatAShardThrowsWhenAllHaveLeftAndGoesOnToBeUsed) {
+  for (const size_t threads : {1U, 2U, 4U}) {
+    Workers workers(threads);
+    for (size_t bad = 0; bad < 20; ++bad) {
+      std::atomic<int> inside = 0;
+      const auto run = [&] {
+        workers.Run(20, [&](size_t shard) {
+          inside.fetch_add(1);
+          std::this_thread::yield();
+          inside.fetch_sub(1);
+          if (shard == bad) throw std::bad_alloc();
+        });
+      };
+      EXPECT_THROW(run(), std::bad_alloc) << threads << " threads, shard " << bad;
+      EXPECT_EQ(inside.load(), 0);
+      std::atomic<int> done = 0;
+      workers.Run(20, [&](size_t) { done.fetch_add(1); });
+      EXPECT_EQ(done.load(), 20);
+    }
+  }
+}
+
+// Each on a thread of its own, as each waits for the other.
+TEST(WorkersTest, OfSeveralFailuresOneIsThrown) {
+  Workers workers(2);
+  std::atomic<int> waiting = 0;
+  EXPECT_THROW(workers.Run(2,
+                           [&](size_t) {
+                             waiting.fetch_add(1);
+                             while (waiting.load() < 2) std::this_thread::yield();
+                             throw std::runtime_error("both");
+                           }),
+               std::runtime_error);
 }
 
 // Sums of floats depend on their order, so equality here is that of every bit.

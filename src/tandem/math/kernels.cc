@@ -171,7 +171,7 @@ float ExpSubtractSumKernel(float* HWY_RESTRICT x, size_t n, float shift) {
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
-// The sums of Dot, to the bit, in one call for all rows that a scan picks.
+// The sums of Dot, to the bit, in one call for all rows; below, for all that a scan picks.
 void DotRowsKernel(const float* HWY_RESTRICT query, const float* HWY_RESTRICT rows, size_t d,
                    size_t count, float* HWY_RESTRICT scores) {
   for (size_t i = 0; i < count; ++i) scores[i] = DotKernel(query, rows + i * d, d);

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 
 namespace tandem::math {
 namespace {
@@ -60,6 +61,7 @@ void MatMul(Transpose transpose_a, Transpose transpose_b, float alpha, ConstMatr
   const dnnl_status_t status =
       dnnl_sgemm(Letter(transpose_a), Letter(transpose_b), Dim(m), Dim(n), Dim(k), alpha, a.data,
                  Dim(a.stride), b.data, Dim(b.stride), beta, c.data, Dim(c.stride));
+  if (status == dnnl_out_of_memory) throw std::bad_alloc();
   if (status != dnnl_success) Die("dnnl_sgemm refused its arguments");
 }
 
