@@ -101,6 +101,9 @@ TEST(InnerSpace, OfL2RulesOutAsMuchInAnyUnitAndFromAnyOrigin) {
           << scale << " " << origin;
     }
   }
+  // Nor does one that is far from all others, at 20 times its distance, take much from them.
+  for (size_t j = 0; j < d; ++j) rows[7 * d + j] *= 20;
+  EXPECT_NEAR(ShareOfTilesLeft(rows, query, d), share, 0.1);
 }
 
 }  // namespace

@@ -17,8 +17,13 @@ double Slack(const ScanData& data, double query_norm) {
                            (1 + std::sqrt(static_cast<double>(data.axes_count)));
   const double items = data.largest_norm;
   double rounded = query_norm * items;
-  // The distance itself is a sum of squares of q - x.
-  if (data.metric() == Metric::kL2) rounded += (query_norm + items) * (query_norm + items);
+  if (data.metric() == Metric::kL2) {
+    // The distance itself is a sum of squares of q - x. Of x' with |x'| >= |x - c|^2 / (2 s), the
+    // x - c is no longer than this.
+    const double height = static_cast<double>(data.space.height);
+    const double farthest = std::min(items, std::sqrt(2 * height * items));
+    rounded += (query_norm + farthest) * (query_norm + farthest);
+  }
   return roundings * (0x1p-23 * rounded + 0x1p-148 * (1 + query_norm + items));
 }
 
