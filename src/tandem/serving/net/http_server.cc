@@ -5,6 +5,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -24,6 +25,7 @@ using tcp = asio::ip::tcp;
 
 constexpr size_t kReadBytes = 2 * 1024;  // held by a connection that is idle, too
 constexpr size_t kSmallRequest = 2 * 1024;
+constexpr size_t kFieldBytes = 96;  // of a parsed header field, beside its text
 constexpr size_t kLingerBytes = 4 * 1024 * 1024;
 constexpr std::chrono::seconds kLingerTime(1);
 
@@ -126,13 +128,14 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     parser_->body_limit(core_->options.max_body_bytes);
     parser_->eager(true);
     begun_ = false;
+    header_read_ = false;
     continued_ = false;
     head_ = false;
     state_ = State::kReading;
     if (buffer_.capacity() > 2 * kReadBytes) buffer_.shrink_to_fit();
   }
 
-  // The bytes of a request, from their reading until it is complete or refused.
+  // The memory of a request, from its reading until it is complete or refused.
   void Hold(size_t bytes) {
     held_ += bytes;
     core_->unfinished_bytes += bytes;
@@ -151,6 +154,15 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
       buffer_.consume(used);
       if (error && error != http::error::need_more) {
         return Refuse(ParseFailure(error, core_->options), false);
+      }
+      if (parser_->is_header_done() && !std::exchange(header_read_, true)) {
+        const auto& fields = parser_->get();
+        const auto count = static_cast<size_t>(std::distance(fields.begin(), fields.end()));
+        const size_t most = core_->options.max_header_fields;
+        if (count > most) {
+          return Refuse(ErrorResponse(431, StrCat("the header has over ", most, " fields")), false);
+        }
+        Hold(count * kFieldBytes);
       }
       if (parser_->is_done()) return Handle();
       if (used == 0 || error == http::error::need_more) break;
@@ -273,6 +285,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
   size_t held_ = 0;
   State state_ = State::kReading;
   bool begun_ = false;  // a byte of the next request has come
+  bool header_read_ = false;
   bool continued_ = false;
   bool head_ = false;
   bool keep_alive_ = true;

@@ -27,10 +27,12 @@ struct HttpServerOptions {
   int port = 0;                     // 0: any free one, see port()
   int threads = 1;
   uint32_t max_header_bytes = 8 * 1024;
+  size_t max_header_fields = 64;
   // Bodies are held in memory before it is known who takes them: as much for each connection.
   uint64_t max_body_bytes = 16 * 1024;
   size_t max_connections = 10'000;
-  // Of requests that are not complete, over all connections: beyond it, those over 2 KiB get 503.
+  // Of memory for requests that are not complete, over all connections: the bytes read, and 96 for
+  // each field of a header. Beyond it, those that hold over 2 KiB get 503.
   size_t max_unfinished_bytes = 16 * 1024 * 1024;
   // From a request's first byte to its last.
   std::chrono::milliseconds request_timeout = std::chrono::seconds(10);

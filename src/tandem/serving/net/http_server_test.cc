@@ -152,6 +152,32 @@ TEST_F(HttpServerTest, WhatUnfinishedRequestsHoldIsBoundedOverAllConnectionsButF
   }
 }
 
+// A field of three bytes is a node of a hundred in memory.
+TEST_F(HttpServerTest, FieldsOfAHeaderAreBoundedAndCountAsMemory) {
+  Start({.max_unfinished_bytes = 12'000});
+  // With these two fields, no byte of the body.
+  const auto header = [](int fields) {
+    std::string bytes = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n";
+    for (int i = 0; i < fields; ++i) bytes += "a:\r\n";
+    return bytes + "\r\n";
+  };
+  EXPECT_THAT(Ask(header(300)),
+              AllOf(StartsWith("HTTP/1.1 431 "), HasSubstr("the header has over 64 fields")));
+  EXPECT_THAT(Ask(header(300) + "b"), StartsWith("HTTP/1.1 431 "));
+  EXPECT_THAT(Ask(header(63) + "b"), StartsWith("HTTP/1.1 431 "));
+  EXPECT_THAT(Ask(header(62) + "b"), StartsWith("HTTP/1.1 200 "));
+  Client first(server_->port());
+  first.Send(header(62));
+  // It is read, 6.4 kB, when these have their answers.
+  for (int i = 0; i < 50; ++i) Ask(StrCat("GET /hello/a", kHost));
+  EXPECT_THAT(Ask(header(62)), StartsWith("HTTP/1.1 503 "));
+  first.Send("b");
+  EXPECT_THAT(first.Receive(), StartsWith("HTTP/1.1 200 "));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_THAT(Ask(header(62) + "b"), StartsWith("HTTP/1.1 200 ")) << "all is let go";
+  }
+}
+
 TEST_F(HttpServerTest, ASlowHeaderIsCutAndSoIsAnIdleConnection) {
   Start({.request_timeout = std::chrono::milliseconds(30),
          .idle_timeout = std::chrono::milliseconds(30)});
