@@ -1,8 +1,8 @@
 // Turns the directory of one version into a T that is ready to answer: read, checked, warmed.
 //
 // Called by one thread at a time, beside the versions that serve. An error refuses the version:
-// one of its contents, kDataLoss or kInvalidArgument, until its directory changes; any other for a
-// while (manager.h).
+// one of its contents (kDataLoss, kInvalidArgument, or kFailedPrecondition, as of a schema that
+// this program does not read) until its directory changes; any other for a while (manager.h).
 #pragma once
 
 #include <cstdint>

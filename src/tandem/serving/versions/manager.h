@@ -3,9 +3,9 @@
 // Poll lists the versions, loads what the policy wants beside what serves, publishes each at once
 // and then lets the old ones go: a request that holds a handle finishes on its version. A version
 // that does not load is refused, and tried again when its directory changes, or, where the error is
-// not one of its contents (a disk that could not be read), after a while that doubles from Policy's
-// retry_first to its retry_longest; the others serve on. Get copies one pointer under a lock that
-// no load ever holds.
+// not one of its contents (a disk that could not be read; loader.h), after a while that doubles
+// from Policy's retry_first to its retry_longest; the others serve on. Get copies one pointer under
+// a lock that no load ever holds.
 //
 // Thread-safe. Start polls on a thread of the manager's own; tests call Poll themselves.
 #pragma once
@@ -194,7 +194,8 @@ class Manager {
 
   // The same bytes end in the same error.
   static bool IsOfContents(const Status& error) {
-    return error.code() == StatusCode::kDataLoss || error.code() == StatusCode::kInvalidArgument;
+    return error.code() == StatusCode::kDataLoss || error.code() == StatusCode::kInvalidArgument ||
+           error.code() == StatusCode::kFailedPrecondition;
   }
 
   // Drops what is over and gone, and refusals whose directory has changed or whose time has come.
@@ -218,9 +219,10 @@ class Manager {
       const auto refusal = refusals_.find(version);
       const bool due = refusal != refusals_.end() && now >= refusal->second.retry_at;
       if (changed && refusal != refusals_.end()) refusal->second.pause = policy_.retry_first;
-      if (!there && refusal != refusals_.end()) refusals_.erase(refusal);
       at = gone || changed || (entry.refused() && due) ? entries_.erase(at) : std::next(at);
     }
+    // Also of versions that have no entry: one that is due is not loaded where newer ones are.
+    std::erase_if(refusals_, [&](const auto& one) { return found.count(one.first) == 0; });
   }
 
   std::vector<versions::Had> Had() const TANDEM_EXCLUDES(mutex_) {

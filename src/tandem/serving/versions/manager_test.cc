@@ -237,7 +237,8 @@ TEST_F(RetryTest, AnErrorThatIsNotOfTheContentsIsTriedAgainAndToldOnce) {
 }
 
 TEST_F(RetryTest, AnErrorOfTheContentsIsNotTriedAgain) {
-  for (const Status& error : {DataLossError("bad"), InvalidArgumentError("bad")}) {
+  for (const Status& error : {DataLossError("bad"), InvalidArgumentError("bad"),
+                              FailedPreconditionError("schema version 9")}) {
     error_ = error;
     loads_ = 0;
     Make(std::chrono::milliseconds(0));
@@ -259,6 +260,23 @@ TEST_F(RetryTest, ThePauseBetweenTriesDoubles) {
   Put(1, "changed");
   Poll();
   EXPECT_EQ(loads_, 2) << "a change does not wait";
+}
+
+TEST_F(RetryTest, ARefusalIsForgottenWithItsDirectoryAlsoWhereNewerVersionsAreLoaded) {
+  Make(std::chrono::milliseconds(0));
+  Poll();
+  error_ = Status();
+  Put(2, "two");
+  Put(3, "three");
+  Poll();
+  EXPECT_THAT(events_.log, ElementsAre("!1", "+3", "+2"));
+  EXPECT_EQ(States(), "3 AVAILABLE 2 AVAILABLE ");
+  for (const char* gone : {"/m/1", "/m/2", "/m/3"}) ASSERT_TRUE(env_.RemoveAll(gone).ok());
+  Poll();
+  error_ = UnavailableError("read: input/output error");
+  Put(1, "one");
+  Poll();
+  EXPECT_THAT(events_.log, ElementsAre("!1", "+3", "+2", "!1")) << "another one of that number";
 }
 
 TEST_F(ManagerTest, ARefusedVersionIsForgottenWithItsDirectory) {
