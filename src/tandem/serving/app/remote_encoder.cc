@@ -122,8 +122,8 @@ class RemoteEncoder::Core {
   void Begin(QueryPtr query, ModelReplicas::ReplicaPtr replica);
   void Finish(const QueryPtr& query, const std::shared_ptr<Call>& call, const grpc::Status& status);
   ModelReplicas::ReplicaPtr PickNext(Query& query, Outcome outcome);
-  // One hope less; the last one answers.
-  void GiveUp(Query& query, Status why);
+  // One hope less; the last one answers with the failure of a call.
+  void GiveUp(Query& query);
   void JoinSilent(const QueryPtr& query);
   void SetAddresses(const Result<std::vector<std::string>>& addresses);
 
@@ -177,6 +177,7 @@ struct RemoteEncoder::Core::Query {
   // size of `open`: between a failure and the next call, another call may fail.
   size_t hopes TANDEM_GUARDED_BY(mutex) = 1;
   size_t failures TANDEM_GUARDED_BY(mutex) = 0;  // of the kind that is tried once again
+  Status failure TANDEM_GUARDED_BY(mutex);       // the last one
   Status other_bundle TANDEM_GUARDED_BY(mutex);  // of a replica that answered, but for another
   bool answered TANDEM_GUARDED_BY(mutex) = false;
 };
@@ -271,6 +272,7 @@ void RemoteEncoder::Core::Finish(const QueryPtr& query, const std::shared_ptr<Ca
     auto& open = query->open;
     open.erase(std::find(open.begin(), open.end(), call));
     if (query->answered) return;  // and this one was cancelled
+    query->failure = embedding.status();
     if (outcome == Outcome::kOtherBundle) query->other_bundle = embedding.status();
     if (embedding.ok()) {
       query->answered = true;
@@ -282,19 +284,20 @@ void RemoteEncoder::Core::Finish(const QueryPtr& query, const std::shared_ptr<Ca
     watch_.Refresh();
     auto next = PickNext(*query, outcome);
     if (next != nullptr) return Begin(query, std::move(next));
-    return GiveUp(*query, embedding.status());
+    return GiveUp(*query);
   }
   for (const auto& other : others) other->context.TryCancel();
   query->answer(std::move(embedding));
 }
 
-void RemoteEncoder::Core::GiveUp(Query& query, Status why) {
+void RemoteEncoder::Core::GiveUp(Query& query) {
+  Status why;
   {
     MutexLock lock(query.mutex);
     if (--query.hopes > 0 || query.answered) return;
     query.answered = true;
     // That there is one which answers says more than that the last one did not.
-    if (!query.other_bundle.ok()) why = query.other_bundle;
+    why = query.other_bundle.ok() ? query.failure : query.other_bundle;
   }
   query.answer(std::move(why));
 }
@@ -325,7 +328,7 @@ void RemoteEncoder::Core::JoinSilent(const QueryPtr& query) {
     ++query->hopes;
   }
   auto next = replicas_.Pick(query->bundle->fingerprint, tried, ModelReplicas::For::kHedge);
-  if (next == nullptr) return GiveUp(*query, DeadlineExceededError("no replica answers"));
+  if (next == nullptr) return GiveUp(*query);
   replicas_.Report(silent->replica, query->bundle->fingerprint, Outcome::kFailed, silent->began);
   Begin(query, std::move(next));
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <future>
@@ -297,22 +298,34 @@ TEST_F(RemoteEncoderReplicasTest, AnErrorThatIsTheQuerysOwnIsTriedTwiceAndNoMore
   EXPECT_EQ(calls, 2);
 }
 
-// The first is silent for two fifths of the time, here 800 ms, and is joined by the second; both
-// fail at 900 ms. One failure leads to a call of the third, and the other one comes while that
-// call is not made yet.
+// The first is silent for two fifths of the time, here 4 s, and is joined by the second; both fail
+// at about 5 s. One failure leads to a call of the third, and the other one comes while that call
+// is not made yet.
 TEST_F(RemoteEncoderReplicasTest, WhereTwoCallsFailAtOnceTheThirdReplicaAnswers) {
-  const grpc::Status error(grpc::INTERNAL, "no");
-  AddServer({.delay = std::chrono::milliseconds(900), .error = error});
-  AddServer({.delay = std::chrono::milliseconds(100), .error = error});
-  AddServer({kOurs, kEmbedding});
-  std::atomic<int> begun = 0;
-  before_call_ = [&begun] {
-    if (++begun == 3) std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  std::atomic<int> begun = 1000;  // counted from 0 once all are connected
+  before_call_ = [&] {
+    if (++begun != 3) return;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+    const auto both_failed = [&] {
+      const std::string text = prometheus::TextSerializer().Serialize(registry_.Collect());
+      return text.find("calls_total{code=\"INTERNAL\"} 2\n") != std::string::npos;
+    };
+    while (!both_failed() && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // they are counted first
   };
-  Start(std::chrono::seconds(2));
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // all are connected
+  for (int i = 0; i < 3; ++i) AddServer();
+  Start(std::chrono::seconds(10));
+  EncodeUntilAllAreAsked();
+  const std::vector<int> last = Shares(1);
+  const auto third = static_cast<size_t>(std::find(last.begin(), last.end(), 1) - last.begin());
+  const grpc::Status error(grpc::INTERNAL, "no");
+  servers_.at((third + 1) % 3)->Answer({.delay = std::chrono::seconds(5), .error = error});
+  servers_.at((third + 2) % 3)->Answer({.delay = std::chrono::seconds(1), .error = error});
+  begun = 0;
   EncodeWhole(1);
-  if (begun != 3) GTEST_SKIP() << "the third one was connected before the others";
+  EXPECT_EQ(begun, 3);
 }
 
 TEST_F(RemoteEncoderReplicasTest, MetricsTellCallsRetriesAndReplicas) {
