@@ -1,6 +1,7 @@
 // How many floats of large answers may be in memory at once, from before they are made until the
 // client has them: clients that ask for much, or read slowly, get errors before the server runs
-// out of memory. Small answers, those of an app among them, are not counted. Thread-safe.
+// out of memory. Small answers, those of an app among them, are not counted: what bounds them is
+// how many calls a connection has at once. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,7 @@ namespace tandem::model_server {
 
 class AnswerBudget {
  public:
-  static constexpr int64_t kSmallFloats = 4 * 1024;
+  static constexpr int64_t kSmallFloats = 512;
 
   explicit AnswerBudget(int64_t max_floats = 2 * 1024 * 1024) : max_floats_(max_floats) {}
   AnswerBudget(const AnswerBudget&) = delete;

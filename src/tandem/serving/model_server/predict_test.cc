@@ -175,8 +175,8 @@ TEST_F(PredictTest, LargeAnswersShareABudgetAndSmallOnesDoNot) {
                                    "again, or ask for fewer users at once"));
   ASSERT_TRUE(Error(Request(kUser, {1250}, {"7"})).ok()) << "what was refused holds nothing";
   const AnswerBudget::Share rest = std::move(share_);
-  EXPECT_EQ(Error(Request(kUser, {513}, {"7"})).code(), StatusCode::kResourceExhausted);
-  EXPECT_TRUE(Error(Request(kUser, {512}, {"7"})).ok()) << "4096 floats are small";
+  EXPECT_EQ(Error(Request(kUser, {65}, {"7"})).code(), StatusCode::kResourceExhausted);
+  EXPECT_TRUE(Error(Request(kUser, {64}, {"7"})).ok()) << "512 floats are small";
   EXPECT_TRUE(share_.empty());
 }
 
