@@ -1,6 +1,9 @@
 // Counts and times the requests of an HTTP server, by route:
 //
-//   tandem_http_requests_total{route,code}        answers; route "none" where no route took it
+//   tandem_http_requests_total{route,code}        answers; route "none" where no watched handler
+//                                                 made them: nothing at that path, no HTTP,
+//                                                 the server's own 503, 500 for what threw
+//                                                 outside Watch
 //   tandem_http_request_duration_seconds{route}   from the whole request to its answer
 //   tandem_http_requests_in_flight
 //
