@@ -13,11 +13,14 @@ constexpr size_t kMost = 8192;  // items at a time: with 16 bytes each they stay
 
 }  // namespace
 
-Admitted::Admitted(const ScanData& data, const Bitmap& filter)
+// What is about to be written is not set before: that took a fifteenth of the time of a filter that
+// admits 5 % of 100,000.
+Admitted::Admitted(const ScanData& data, const Bitmap& filter, size_t count)
     : data_(data),
       words_(filter.words()),
-      items_(std::min(kMost, (data.n + kTile - 1) / kTile * kTile)),
-      tiles_(items_.size() * data.sketch_bytes()) {}
+      most_(std::min(kMost, (count + kTile - 1) / kTile * kTile)),
+      items_(std::make_unique_for_overwrite<int32_t[]>(most_)),
+      tiles_(std::make_unique_for_overwrite<uint8_t[]>(most_ * data.sketch_bytes())) {}
 
 bool Admitted::Next() {
   if (data_.sketch_groups == 1) count_ = Gather<1>();
@@ -34,9 +37,9 @@ template <size_t kGroups>
 size_t Admitted::Gather() {
   constexpr size_t kBytes = kGroups * kGroup;
   const uint8_t* const sketches = data_.sketches.data();
-  uint8_t* const tiles = tiles_.data();
-  int32_t* const items = items_.data();
-  const size_t most = items_.size();
+  uint8_t* const tiles = tiles_.get();
+  int32_t* const items = items_.get();
+  const size_t most = most_;
   uint64_t left = left_;
   size_t word = word_;
   size_t count = 0;
@@ -60,10 +63,10 @@ size_t Admitted::Gather() {
 }
 
 TileSet Admitted::Tiles() const {
-  return {.bytes = tiles_.data(),
+  return {.bytes = tiles_.get(),
           .codes = std::span(&data_.sketch_code, 1),
           .rows = count_,
-          .items = std::span(items_).first(count_)};
+          .items = std::span(items_.get(), count_)};
 }
 
 }  // namespace tandem::index

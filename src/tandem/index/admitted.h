@@ -3,7 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <memory>
+#include <span>
 
 #include "tandem/index/bitmap.h"
 #include "tandem/index/scan_data.h"
@@ -12,8 +13,9 @@ namespace tandem::index {
 
 class Admitted {
  public:
-  // Both outlive this; data.sketch_groups is not zero, filter is of data.n items.
-  Admitted(const ScanData& data, const Bitmap& filter);
+  // Both outlive this; data.sketch_groups is not zero, filter is of data.n items and admits
+  // `count`.
+  Admitted(const ScanData& data, const Bitmap& filter, size_t count);
 
   // Gathers the next items; false where no more are left.
   bool Next();
@@ -26,10 +28,11 @@ class Admitted {
 
   const ScanData& data_;
   const std::span<const uint64_t> words_;
-  size_t word_ = 0;             // where to go on
-  uint64_t left_ = 0;           // bits of the word before that one
-  std::vector<int32_t> items_;  // ascending
-  std::vector<uint8_t> tiles_;  // their sketches; behind the last, anything
+  size_t word_ = 0;                   // where to go on
+  uint64_t left_ = 0;                 // bits of the word before that one
+  size_t most_;                       // items at a time, whole tiles
+  std::unique_ptr<int32_t[]> items_;  // [most] ascending
+  std::unique_ptr<uint8_t[]> tiles_;  // their sketches; behind the last, anything
   size_t count_ = 0;
 };
 

@@ -127,7 +127,7 @@ void ExactIndex::SearchBatch(std::span<const float> queries, size_t first,
     for (Scan& scan : scans) scan.ScoreAdmitted();
   }
   if (way == Way::kScanAdmitted) {
-    Admitted admitted(data_, *options.filter);
+    Admitted admitted(data_, *options.filter, wanted.admitted);
     while (admitted.Next()) {
       for (Scan& scan : scans) scan.ScanAdmitted(admitted.Tiles());
     }
