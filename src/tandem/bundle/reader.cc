@@ -111,7 +111,8 @@ class VersionReader {
     TANDEM_RETURN_IF_ERROR(ReadGolden(*bundle).WithContext(kGolden));
     TANDEM_ASSIGN_OR_RETURN(
         bundle->index, index::ExactIndex::Create(bundle->items.embeddings, bundle->items.ids.size(),
-                                                 bundle->dimension()));
+                                                 bundle->dimension(),
+                                                 {.ownership = index::RowOwnership::kBorrowed}));
     TANDEM_ASSIGN_OR_RETURN(bundle->attributes, ItemAttributes(bundle->items));
     return std::shared_ptr<const Bundle>(std::move(bundle));
   }

@@ -52,6 +52,7 @@ Result<index::EngineChoice> BuildEngine(const Env& env, const IndexEngineOptions
   index::ExactOptions exact;
   exact.metric = metric;
   TANDEM_ASSIGN_OR_RETURN(exact.rows, ParseRows(options.rows));
+  exact.ownership = index::RowOwnership::kBorrowed;
   index::EngineChoice choice;
   if (options.engine == "exact") {
     TANDEM_ASSIGN_OR_RETURN(choice.exact, index::ExactIndex::Create(vectors, n, d, exact));

@@ -65,8 +65,10 @@ Result<std::unique_ptr<ExactIndex>> ExactIndex::Create(std::span<const float> ro
   const auto dimension = static_cast<size_t>(d);
   std::vector<float> units;
   rows = AsCompared(options.metric, rows, dimension, units);
+  const bool borrow = options.ownership == RowOwnership::kBorrowed && units.empty();
+  const RowOrder order = borrow ? RowOrder::kItems : RowOrder::kPlaces;
   return std::unique_ptr<ExactIndex>(
-      new ExactIndex(BuildScanData(rows, count, dimension, options.metric, options.rows)));
+      new ExactIndex(BuildScanData(rows, count, dimension, options.metric, options.rows, order)));
 }
 
 Result<std::unique_ptr<ExactIndex>> ExactIndex::Open(std::shared_ptr<const SnapshotFile> file) {

@@ -280,8 +280,36 @@ TEST(ExactIndexFile, HasTheSameBytesEachTime) {
   EXPECT_EQ(WriteIndex(*ExactIndex::Create(rows, 2500, 20).value(), env), first);
 }
 
-// Damage that checksums do not show, as in a large file whose sections are not verified: what
-// opens answers without leaving memory (under the address sanitizer), the rest says why not.
+TEST(ExactIndexFile, HasTheSameBytesWhosesoeverTheRows) {
+  Rng rng(14);
+  const std::vector<float> rows = Normals(2500 * 20, rng);
+  for (const Metric metric : kMetrics) {
+    for (const RowFormat format : {RowFormat::kFloat, RowFormat::kInt8}) {
+      ExactOptions options = {.metric = metric, .rows = format};
+      MemoryEnv env;
+      const std::string own = WriteIndex(*ExactIndex::Create(rows, 2500, 20, options).value(), env);
+      options.ownership = RowOwnership::kBorrowed;
+      EXPECT_EQ(WriteIndex(*ExactIndex::Create(rows, 2500, 20, options).value(), env), own);
+    }
+  }
+}
+
+// Rows of kCosine have to be made of length 1, and those of kInt8 rounded.
+TEST(ExactIndex, CopiesBorrowedRowsThatItHasToChange) {
+  Rng rng(15);
+  for (const ExactOptions& options :
+       {ExactOptions{.metric = Metric::kCosine}, ExactOptions{.rows = RowFormat::kInt8}}) {
+    std::vector<float> rows = Normals(300 * 4, rng);
+    const std::vector<float> queries = Normals(2 * 4, rng);
+    const Found want = Search(*ExactIndex::Create(rows, 300, 4, options).value(), queries, 300);
+    ExactOptions borrowed = options;
+    borrowed.ownership = RowOwnership::kBorrowed;
+    const auto index = ExactIndex::Create(rows, 300, 4, borrowed).value();
+    std::fill(rows.begin(), rows.end(), 0.0F);
+    EXPECT_EQ(Search(*index, queries, 300).ids, want.ids);
+  }
+}
+
 // Large files are not verified at opening: whatever they say, an answer has items alone.
 TEST(ExactIndexFile, WithItemsThatAreNoneFindsNone) {
   Rng rng(16);
@@ -310,6 +338,8 @@ TEST(ExactIndexFile, WithItemsThatAreNoneFindsNone) {
   }
 }
 
+// Damage that checksums do not show, as in a large file whose sections are not verified: what
+// opens answers without leaving memory (under the address sanitizer), the rest says why not.
 TEST(ExactIndexFile, WithAnythingInItsSectionsOpensOrSaysWhyNot) {
   Rng rng(15);
   const std::vector<float> rows = Normals(700 * 8, rng);

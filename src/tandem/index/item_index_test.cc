@@ -37,13 +37,9 @@ std::vector<std::vector<int32_t>> RandomLists(size_t lists, int64_t n, double sh
 }
 
 // All queries at once and each alone.
-void ExpectEqualToNaive(std::span<const float> rows, std::span<const float> queries, int64_t d,
-                        int64_t k, const std::vector<std::vector<int32_t>>& lists,
-                        const Bitmap* filter = nullptr, Metric metric = Metric::kDot) {
-  const auto n = static_cast<int64_t>(rows.size()) / d;
-  const NaiveIndex naive(rows, d, metric);
-  const auto exact = ExactIndex::Create(rows, n, d, {.metric = metric}).value();
-  const auto width = static_cast<size_t>(d);
+void ExpectEqual(const ItemIndex& index, const NaiveIndex& naive, std::span<const float> queries,
+                 int64_t k, const std::vector<std::vector<int32_t>>& lists, const Bitmap* filter) {
+  const auto width = static_cast<size_t>(index.dimension());
   const auto length = static_cast<size_t>(k);
   const size_t q = queries.size() / width;
   const std::vector<std::span<const int32_t>> exclude(lists.begin(), lists.end());
@@ -54,20 +50,33 @@ void ExpectEqualToNaive(std::span<const float> rows, std::span<const float> quer
   std::vector<int32_t> want_ids(q * length), ids(q * length);
   std::vector<float> want_scores(q * length), scores(q * length);
   ASSERT_TRUE(naive.Search(queries, options, want_ids, want_scores).ok());
-  const Status status = exact->Search(queries, options, ids, scores);
+  const Status status = index.Search(queries, options, ids, scores);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(ids, want_ids);
   EXPECT_EQ(scores, want_scores);
   std::fill(ids.begin(), ids.end(), -2);
   for (size_t i = 0; i < q; ++i) {
     if (!lists.empty()) options.exclude = std::span(exclude).subspan(i, 1);
-    const Status alone = exact->Search(queries.subspan(i * width, width), options,
+    const Status alone = index.Search(queries.subspan(i * width, width), options,
                                        std::span(ids).subspan(i * length, length),
                                        std::span(scores).subspan(i * length, length));
     ASSERT_TRUE(alone.ok()) << alone;
   }
   EXPECT_EQ(ids, want_ids);
   EXPECT_EQ(scores, want_scores);
+}
+
+// With rows of its own and with those of the caller.
+void ExpectEqualToNaive(std::span<const float> rows, std::span<const float> queries, int64_t d,
+                        int64_t k, const std::vector<std::vector<int32_t>>& lists,
+                        const Bitmap* filter = nullptr, Metric metric = Metric::kDot) {
+  const auto n = static_cast<int64_t>(rows.size()) / d;
+  const NaiveIndex naive(rows, d, metric);
+  for (const RowOwnership ownership : {RowOwnership::kCopied, RowOwnership::kBorrowed}) {
+    const ExactOptions options = {.metric = metric, .ownership = ownership};
+    const auto exact = ExactIndex::Create(rows, n, d, options).value();
+    ExpectEqual(*exact, naive, queries, k, lists, filter);
+  }
 }
 
 TEST(ExactIndex, EqualsTheNaiveRankingForRandomShapes) {

@@ -78,10 +78,12 @@ struct Storage {
 
 class Builder {
  public:
-  Builder(std::span<const float> rows, size_t n, size_t d, Metric metric, RowFormat format)
+  Builder(std::span<const float> rows, size_t n, size_t d, Metric metric, RowFormat format,
+          RowOrder order)
       : rows_(rows), storage_(std::make_shared<Storage>()) {
     data_.space.metric = metric;
     data_.row_format = format;
+    data_.row_order = order;
     data_.n = n;
     data_.dimension = d;
   }
@@ -102,7 +104,7 @@ class Builder {
     data_.sketches = storage_->sketches;
     data_.tile_boxes = {storage_->tile_boxes, data_.tile_count()};
     data_.block_boxes = {storage_->block_boxes, data_.block_count()};
-    data_.rows = storage_->rows;
+    data_.rows = data_.row_order == RowOrder::kItems ? rows_ : storage_->rows;
     data_.row_codes = storage_->row_codes;
     data_.row_scales = storage_->row_scales;
     data_.item_of = storage_->item_of;
@@ -232,7 +234,7 @@ class Builder {
     if (data_.row_format == RowFormat::kInt8) {
       storage_->row_codes.reserve(numbers);
       storage_->row_scales.reserve(data_.n);
-    } else {
+    } else if (data_.row_order == RowOrder::kPlaces) {
       storage_->rows.reserve(numbers);
     }
     ProjectedRows block = EmptyBlock();
@@ -245,7 +247,7 @@ class Builder {
         if (i + kAhead < points.size()) PrefetchRow(static_cast<size_t>(points[i + kAhead].item));
         const std::span<const float> row = Row(static_cast<size_t>(points[i].item));
         block.Set(i, row);
-        AppendRow(row);
+        if (data_.row_order == RowOrder::kPlaces) AppendRow(row);
       }
       block.Project(points.size());
       EncodeTiles(block, begin, points.size());
@@ -326,8 +328,8 @@ class Builder {
 }  // namespace
 
 ScanData BuildScanData(std::span<const float> rows, size_t n, size_t d, Metric metric,
-                       RowFormat format) {
-  if (format == RowFormat::kFloat) return Builder(rows, n, d, metric, format).Build();
+                       RowFormat format, RowOrder order) {
+  if (format == RowFormat::kFloat) return Builder(rows, n, d, metric, format, order).Build();
   // Bounds are those of the rows as they are kept, so that a search is exact over them.
   std::vector<float> rounded(rows.size());
   for (size_t i = 0; i < n; ++i) {
@@ -337,7 +339,7 @@ ScanData BuildScanData(std::span<const float> rows, size_t n, size_t d, Metric m
       rounded[i * d + j] = scale * static_cast<float>(CodeOf(row[j], scale));
     }
   }
-  return Builder(rounded, n, d, metric, format).Build();
+  return Builder(rounded, n, d, metric, format, RowOrder::kPlaces).Build();
 }
 
 }  // namespace tandem::index

@@ -8,11 +8,10 @@
 namespace tandem::index {
 
 void ScanData::CopyRow(size_t place, std::span<float> row) const {
-  const size_t begin = place * dimension;
   if (row_format == RowFormat::kInt8) {
-    math::DecodeInt8(row_scales[place], row_codes.subspan(begin, dimension), row);
+    math::DecodeInt8(row_scales[place], row_codes.subspan(place * dimension, dimension), row);
   } else {
-    std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(begin), dimension, row.begin());
+    std::copy_n(rows.data() + RowAt(place) * dimension, dimension, row.begin());
   }
 }
 

@@ -52,6 +52,12 @@ enum class RowFormat {
   kInt8,  // a byte a number and a scale a row: a quarter of the memory, scores of rounded rows
 };
 
+// Which of the rows that are kept as floats is that of an item.
+enum class RowOrder {
+  kPlaces,  // its place: rows stand as the tiles do
+  kItems,   // the item: somebody else's rows, as they were given
+};
+
 // Tiles of rows that are items, in some order.
 struct TileSet {
   const uint8_t* bytes = nullptr;   // (math/tiles.h)
@@ -80,7 +86,8 @@ struct ScanData {
   size_t sketch_groups = 0;           // of four bytes; 0: no sketches
   std::span<const uint8_t> sketches;  // [n, 4 sketch_groups] axes, then the norm of the rest
   TileCode sketch_code = {1, 0, 0};   // of all
-  // In the order of the tiles, one of the two:
+  // One of the two, codes in the order of the tiles:
+  RowOrder row_order = RowOrder::kPlaces;
   std::span<const float> rows;        // [n, dimension]
   std::span<const int8_t> row_codes;  // [n, dimension]
   std::span<const float> row_scales;  // [n] of row_codes
@@ -89,6 +96,10 @@ struct ScanData {
   std::shared_ptr<const void> owner;
 
   TileSet Tiles() const { return {.bytes = tiles.data(), .codes = codes, .rows = n}; }
+  // The number, in `rows`, of the row at a place.
+  size_t RowAt(size_t place) const {
+    return row_order == RowOrder::kPlaces ? place : static_cast<size_t>(item_of[place]);
+  }
   // The row at a place, to `row` [dimension].
   void CopyRow(size_t place, std::span<float> row) const;
 
@@ -99,6 +110,12 @@ struct ScanData {
   size_t sketch_bytes() const { return sketch_groups * math::kTileGroup; }
   size_t sketch_axes() const { return sketch_bytes() - 1; }
   size_t tile_bytes() const { return groups * math::kTileRows * math::kTileGroup; }
+  // Has a row that is kept as floats on its way.
+  void PrefetchRow(size_t place) const {
+    constexpr size_t kLine = 64 / sizeof(float);
+    const float* const row = rows.data() + RowAt(place) * dimension;
+    for (size_t j = 0; j < dimension; j += kLine) __builtin_prefetch(row + j);
+  }
   // Has the bytes of a tile on their way. The processor goes on by itself to the end of a page;
   // to ask for each line took a tenth longer, as few can be asked for at once.
   void PrefetchTile(size_t tile) const {

@@ -1,7 +1,10 @@
 #include "tandem/index/scan_snapshot.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <vector>
 
 #include "tandem/index/inner_space_snapshot.h"
 
@@ -21,6 +24,7 @@ struct Shape {
 };
 
 constexpr uint64_t kMostDimensions = 1 << 20;
+constexpr size_t kAhead = 16;  // rows
 
 bool IsUsable(const Shape& shape) {
   const uint64_t inner = shape.dimension + (shape.metric == uint64_t{2} ? 1 : 0);
@@ -39,6 +43,24 @@ Status CheckCodes(const SnapshotFile& file, std::string_view section,
     const bool usable = std::isfinite(codes[i].scale) && codes[i].scale > 0 &&
                         std::isfinite(codes[i].error) && std::isfinite(codes[i].norm);
     if (!usable) return file.Damaged(section, "number ", i, " has no usable scale");
+  }
+  return {};
+}
+
+// In the order of the tiles.
+Status WriteRows(const ScanData& data, SnapshotWriter& writer) {
+  if (data.row_order == RowOrder::kPlaces) return writer.Add<float>("exact.rows", data.rows);
+  TANDEM_RETURN_IF_ERROR(writer.Begin("exact.rows"));
+  std::vector<float> rows;
+  for (size_t begin = 0; begin < data.n; begin += kBlockRows) {
+    const size_t count = std::min(kBlockRows, data.n - begin);
+    rows.resize(count * data.dimension);
+    for (size_t i = 0; i < count; ++i) {
+      // They come in any order: they are on their way while others are copied.
+      if (i + kAhead < count) data.PrefetchRow(begin + i + kAhead);
+      data.CopyRow(begin + i, std::span(rows).subspan(i * data.dimension, data.dimension));
+    }
+    TANDEM_RETURN_IF_ERROR(writer.Append<float>(rows));
   }
   return {};
 }
@@ -68,7 +90,7 @@ Status WriteScanData(const ScanData& data, SnapshotWriter& writer) {
   TANDEM_RETURN_IF_ERROR(
       writer.Add<TileCode>("exact.sketch_code", std::span(&data.sketch_code, 1)));
   TANDEM_RETURN_IF_ERROR(writer.Add<uint8_t>("exact.sketches", data.sketches));
-  if (data.row_format == RowFormat::kFloat) return writer.Add<float>("exact.rows", data.rows);
+  if (data.row_format == RowFormat::kFloat) return WriteRows(data, writer);
   TANDEM_RETURN_IF_ERROR(writer.Add<float>("exact.row_scales", data.row_scales));
   return writer.Add<int8_t>("exact.row_codes", data.row_codes);
 }

@@ -68,11 +68,7 @@ void Scorer::PickItem(int32_t item) {
 // Rows that are picked lie far apart: they are on their way while others are picked.
 void Scorer::Add(size_t place) {
   if (pending_count_ == kMostPending) Flush();
-  const size_t d = data_.dimension;
-  if (data_.row_format == RowFormat::kFloat) {
-    const float* const row = data_.rows.data() + place * d;
-    for (size_t j = 0; j < d; j += 16) __builtin_prefetch(row + j);
-  }
+  if (data_.row_format == RowFormat::kFloat) data_.PrefetchRow(place);
   pending_[pending_count_++] = static_cast<uint32_t>(place);
 }
 
@@ -80,11 +76,14 @@ void Scorer::Flush() {
   const std::span<const uint32_t> places(pending_, pending_count_);
   float scores[kMostPending];
   const std::span<float> to(scores, places.size());
+  uint32_t order[kMostPending];
   if (data_.row_format == RowFormat::kFloat) {
-    Score(data_.rows.data(), places, to);
+    for (size_t i = 0; i < places.size(); ++i) {
+      order[i] = static_cast<uint32_t>(data_.RowAt(places[i]));
+    }
+    Score(data_.rows.data(), std::span(order, places.size()), to);
   } else {
     std::vector<float> rows(places.size() * data_.dimension);
-    uint32_t order[kMostPending];
     for (uint32_t i = 0; i < places.size(); ++i) {
       order[i] = i;
       data_.CopyRow(places[i], std::span(rows).subspan(i * data_.dimension, data_.dimension));
