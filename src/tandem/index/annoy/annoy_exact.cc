@@ -56,6 +56,7 @@ Result<std::vector<Neighbour>> AnnoyExact::SearchByVector(std::span<const float>
   }
   SearchOptions options;
   options.k = std::min(n, index_->size());
+  if (options.k == 0) return std::vector<Neighbour>();  // a file of holes
   std::vector<int32_t> rows(static_cast<size_t>(options.k));
   std::vector<float> scores(rows.size());
   TANDEM_RETURN_IF_ERROR(index_->Search(vector, options, rows, scores));

@@ -70,6 +70,17 @@ double Recall(const std::vector<int32_t>& got, const std::vector<int32_t>& order
   return hits / static_cast<double>(k);
 }
 
+// Annoy writes no such file; a damaged one may be like it.
+TEST(AnnoyIndexTest, AFileOfHolesHasNoNeighbours) {
+  std::string bytes = Build(std::vector<float>{2, 2, 3, 2}, 2, AnnoyMetric::kEuclidean, 1);
+  const size_t stride = Layout::Make(AnnoyMetric::kEuclidean, 2).value().stride;
+  for (size_t item = 0; item < 2; ++item) testing::Put(bytes, item * stride, int32_t{0});
+  const auto file = Parse(bytes, AnnoyMetric::kEuclidean);
+  EXPECT_FALSE(file->HasItem(0));
+  const auto exact = AnnoyExact::Create(file).value();
+  EXPECT_THAT(Ids(exact->SearchByVector(std::vector<float>{4, 4}, 3).value()), ElementsAre());
+}
+
 // The items and queries of Annoy's own first test of each metric.
 TEST(AnnoyIndexTest, TinyIndexesAnswerAsInTheTestsOfAnnoy) {
   const std::vector<float> rows = {2, 2, 3, 2, 3, 3};
