@@ -17,8 +17,14 @@ PROMTOOL = SOURCE / "build" / "kubernetes" / "promtool" / "promtool"
 KUBECTL = ["kubectl"] if shutil.which("kubectl") else [TOOL, "kubectl"] if TOOL else []
 
 
+def need_kubectl():
+    if not KUBECTL:
+        raise unittest.SkipTest("kubectl is not installed: the overlays cannot be rendered")
+
+
 @functools.cache
 def rendered(overlay):
+    need_kubectl()
     return list(yaml.safe_load_all(run(*KUBECTL, "kustomize", DEPLOY / "overlays" / overlay)))
 
 
@@ -27,11 +33,8 @@ def named(objects, kind, name):
 
 
 class ManifestsTest(unittest.TestCase):
-    def setUp(self):
-        if not KUBECTL:
-            self.skipTest("kubectl is not installed: the overlays cannot be rendered")
-
     def test_the_two_files_are_what_the_overlay_minikube_renders(self):
+        need_kubectl()
         self.assertEqual(run(DEPLOY / "render.sh", "--check"), "")
 
     def test_the_two_files_hold_the_four_objects_of_the_session_and_no_other(self):
