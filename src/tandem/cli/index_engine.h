@@ -16,8 +16,8 @@ namespace tandem::cli {
 // the engine has no use for.
 Status CheckEngine(const IndexEngineOptions& options);
 
-// Over vectors [n, d], which must outlive it, with the sample queries, which are read. Errors as from CheckEngine,
-// ReadVectors and the engine.
+// Over vectors [n, d], which must outlive it, with the sample queries, which are read. Errors as
+// from CheckEngine, ReadVectors and the engine.
 Result<index::EngineChoice> BuildEngine(const Env& env, const IndexEngineOptions& options,
                                         index::Metric metric, std::span<const float> vectors,
                                         int64_t d);

@@ -23,15 +23,12 @@ class Admitted {
   TileSet Tiles() const;
 
  private:
-  template <size_t kGroups>
-  size_t Gather();
-
   const ScanData& data_;
   const std::span<const uint64_t> words_;
+  const double density_;              // of the filter
   size_t word_ = 0;                   // where to go on
-  uint64_t left_ = 0;                 // bits of the word before that one
-  size_t most_;                       // items at a time, whole tiles
-  std::unique_ptr<int32_t[]> items_;  // [most] ascending
+  const size_t room_;                 // items at a time, whole tiles, 64 more than are used
+  std::unique_ptr<int32_t[]> items_;  // [room] ascending
   std::unique_ptr<uint8_t[]> tiles_;  // their sketches; behind the last, anything
   size_t count_ = 0;
 };

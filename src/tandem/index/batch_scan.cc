@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "tandem/base/large_vector.h"
+
 namespace tandem::index {
 namespace {
 
@@ -21,13 +23,18 @@ struct BlockWork {
   std::array<Tile, kBlockTiles> tiles;
 };
 
+struct Visit {
+  uint32_t scan;
+  float bound;  // of the block, for the scan
+};
+
 class BatchScan {
  public:
   BatchScan(const ScanData& data, std::span<Scan> scans)
       : data_(data), scans_(scans), ends_(data.block_count()) {}
 
   void Run() {
-    for (Scan& scan : scans_) scan.ScanFirstBlocks();
+    for (Scan& scan : scans_) scan.ScanBestTiles();
     CopyCodes();
     ListVisits();
     // The tiles of a block are on their way while those of the one before are added up.
@@ -54,22 +61,27 @@ class BatchScan {
 
   // The scans that may have to visit each block: counted, then put in their places.
   void ListVisits() {
-    std::vector<uint32_t> blocks(scans_.size() * ends_.size());
+    LargeVector<uint32_t> blocks;
     std::vector<size_t> counts;
-    for (size_t i = 0; i < scans_.size(); ++i) {
-      const std::span<uint32_t> own = std::span(blocks).subspan(i * ends_.size(), ends_.size());
-      counts.push_back(scans_[i].BlocksLeft(own));
-      for (const uint32_t block : own.first(counts[i])) ++ends_[block];
+    for (const Scan& scan : scans_) {
+      const size_t before = blocks.size();
+      blocks.resize(before + ends_.size());
+      counts.push_back(scan.BlocksLeft(std::span(blocks).subspan(before)));
+      blocks.resize(before + counts.back());
     }
+    for (const uint32_t block : blocks) ++ends_[block];
     size_t total = 0;
     for (size_t& end : ends_) total += std::exchange(end, total);
     visits_.resize(total);
+    const uint32_t* block = blocks.data();
     for (uint32_t i = 0; i < scans_.size(); ++i) {
-      for (size_t j = 0; j < counts[i]; ++j) visits_[ends_[blocks[i * ends_.size() + j]]++] = i;
+      for (size_t left = counts[i]; left > 0; --left, ++block) {
+        visits_[ends_[*block]++] = {i, scans_[i].BlockBound(*block)};
+      }
     }
   }
 
-  std::span<const uint32_t> Visits(size_t block) const {
+  std::span<const Visit> Visits(size_t block) const {
     const size_t begin = block == 0 ? 0 : ends_[block - 1];
     return std::span(visits_).subspan(begin, ends_[block] - begin);
   }
@@ -78,12 +90,12 @@ class BatchScan {
     work.first_tile = block * kBlockTiles;
     for (BlockWork::Tile& tile : work.tiles) tile.count = 0;
     BlockTiles found;
-    for (const uint32_t scan : Visits(block)) {
-      if (!scans_[scan].MayReach(block)) continue;
-      scans_[scan].FindTiles(block, found);
+    for (const Visit& visit : Visits(block)) {
+      if (!scans_[visit.scan].MayReach(visit.bound)) continue;
+      scans_[visit.scan].FindTiles(block, found);
       for (size_t i = 0; i < found.count; ++i) {
         BlockWork::Tile& tile = work.tiles[found.tiles[i] - work.first_tile];
-        tile.scans[tile.count] = scan;
+        tile.scans[tile.count] = visit.scan;
         tile.bars[tile.count++] = found.bars[i];
       }
     }
@@ -111,9 +123,9 @@ class BatchScan {
 
   const ScanData& data_;
   const std::span<Scan> scans_;
-  std::vector<int8_t> codes_;     // [scans, 4 groups]
-  std::vector<size_t> ends_;      // [blocks] of a block's visits
-  std::vector<uint32_t> visits_;  // scans, those of a block side by side
+  std::vector<int8_t> codes_;  // [scans, 4 groups]
+  std::vector<size_t> ends_;   // [blocks] of a block's visits
+  std::vector<Visit> visits_;  // those of a block side by side
 };
 
 }  // namespace

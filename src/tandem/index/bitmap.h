@@ -54,6 +54,14 @@ class Bitmap {
     ClearTail();
   }
 
+  // The rows of the set, ascending.
+  std::vector<int32_t> Rows() const {
+    const size_t count = Count();
+    std::vector<int32_t> rows(count + 64);
+    const double density = static_cast<double>(count) / static_cast<double>(size_);
+    rows.resize(math::ListBits(words_, density, 0, rows).count);
+    return rows;
+  }
   // Calls use(int32_t row) for each row of the set, ascending.
   template <typename Use>
   void ForEach(Use&& use) const {

@@ -42,6 +42,7 @@ TEST(Bitmap, EqualsASetOfRowsUnderEveryOperation) {
     }
     const Bitmap of_a = Of(n, a);
     EXPECT_EQ(RowsOf(of_a), std::vector<int32_t>(a.begin(), a.end()));
+    EXPECT_EQ(of_a.Rows(), RowsOf(of_a));
     EXPECT_EQ(of_a.Count(), a.size());
     EXPECT_EQ(of_a.Empty(), a.empty());
     Bitmap result = of_a;

@@ -1,7 +1,6 @@
 #include "tandem/index/box_tree.h"
 
 #include <algorithm>
-#include <bit>
 #include <functional>
 #include <limits>
 #include <utility>
@@ -46,9 +45,7 @@ size_t WidestSide(std::span<const Point> points, const Sides& weights) {
 
 // Larger along the side is first, then the smaller item; no two items have one key.
 uint64_t KeyOf(const Point& point, size_t side) {
-  const auto bits = std::bit_cast<uint32_t>(point.at[side] + 0.0F);
-  const uint32_t ordered = bits ^ (bits >> 31 != 0 ? 0xFFFFFFFFU : 0x80000000U);
-  return uint64_t{ordered} << 32 | ~static_cast<uint32_t>(point.item);
+  return uint64_t{OrderedBits(point.at[side])} << 32 | ~static_cast<uint32_t>(point.item);
 }
 
 class Splitter {

@@ -84,9 +84,9 @@ Result<std::unique_ptr<ExactIndex>> ExactIndex::Open(std::shared_ptr<const Snaps
 Status ExactIndex::Write(SnapshotWriter& writer) const { return WriteScanData(data_, writer); }
 
 void ExactIndex::CopyVector(int32_t row, std::span<float> vector) const {
-  const auto place = static_cast<size_t>(data_.place_of[static_cast<size_t>(row)]);
-  if (place < data_.n) {  // else the file is damaged
-    data_.CopyRow(place, vector);
+  const size_t kept = data_.RowOf(row);
+  if (kept < data_.n) {  // else the file is damaged
+    data_.CopyRow(kept, vector);
   } else {
     std::fill(vector.begin(), vector.end(), 0.0F);
   }
@@ -126,7 +126,8 @@ void ExactIndex::SearchBatch(std::span<const float> queries, size_t first,
   }
   if (way == Way::kScan) ScanBatch(data_, scans);
   if (way == Way::kScoreAdmitted) {
-    for (Scan& scan : scans) scan.ScoreAdmitted();
+    const std::vector<int32_t> admitted = options.filter->Rows();
+    for (Scan& scan : scans) scan.ScoreAll(admitted);
   }
   if (way == Way::kScanAdmitted) {
     Admitted admitted(data_, *options.filter, wanted.admitted);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "tandem/base/large_vector.h"
 #include "tandem/math/kernels.h"
 
 namespace tandem::index {
@@ -28,7 +29,11 @@ class FirstTiles {
         sums_(tiles.size() * kTile),
         ends_(tiles.size(), std::numeric_limits<int32_t>::max()),
         bars_(tiles.size()),
-        rows_(tiles.size()) {}
+        rows_(tiles.size()) {
+    tile_codes_.reserve(tiles.size());
+    for (const uint32_t tile : tiles) tile_codes_.push_back(set.Code(tile));
+    lines_.reserve(tiles.size());
+  }
 
   void Scan(size_t likely_rank) {
     math::RowSums(codes_.codes(), set_.bytes, tiles_, sums_.data());
@@ -44,8 +49,10 @@ class FirstTiles {
       rank = static_cast<size_t>(static_cast<double>(rank) * growth) + 1;
     }
     const double needed = query_.Needed(scorer_.threshold());
-    for (size_t i = 0; i < tiles_.size(); ++i) {
-      bars_[i] = found >= 1 ? codes_.Bar(set_.Code(tiles_[i]), needed) : kAll;
+    if (found >= 1) {
+      math::SumBars(codes_.Bars(needed), tile_codes_, bars_.data());
+    } else {
+      std::fill(bars_.begin(), bars_.end(), kAll);
     }
     Pick();
     scorer_.Flush();
@@ -65,7 +72,7 @@ class FirstTiles {
   // The largest bounds of at least so many groups of rows, if there are so many rows: of the
   // largest of all rows, most are in different groups.
   std::vector<float> LargestBounds(size_t groups) {
-    for (const uint32_t tile : tiles_) lines_.push_back(codes_.BoundOf(set_.Code(tile)));
+    for (const TileCode& code : tile_codes_) lines_.push_back(codes_.BoundOf(code));
     const size_t columns = std::min((groups + kTile - 1) / kTile, tiles_.size());
     std::vector<float> largest(columns * kTile);
     math::LargestOfLines(lines_, sums_.data(), largest);
@@ -93,7 +100,8 @@ class FirstTiles {
   const QueryCodes& codes_;
   const std::span<const uint32_t> tiles_;
   Scorer& scorer_;
-  std::vector<int32_t> sums_;  // [tiles, kTile]
+  std::vector<TileCode> tile_codes_;
+  LargeVector<int32_t> sums_;  // [tiles, kTile]
   std::vector<int32_t> ends_;  // [tiles] sums from here on were picked
   std::vector<int32_t> bars_;  // [tiles] sums from here on are picked next
   std::vector<uint64_t> rows_;

@@ -70,7 +70,7 @@ double ShareOfTilesLeft(std::span<const float> rows, std::span<const float> quer
   std::nth_element(scores.begin(), scores.begin() + 9, scores.end(), std::greater<>());
   const ScanQuery asked(data, query);
   std::vector<float> bounds(data.tile_count());
-  asked.BoundBoxes(data.tile_boxes, 0, bounds);
+  asked.BoundBoxes(data.tile_boxes, bounds);
   const double needed = asked.Needed(static_cast<float>(scores[9]));
   return static_cast<double>(std::count_if(
              bounds.begin(), bounds.end(),

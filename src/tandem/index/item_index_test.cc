@@ -58,8 +58,8 @@ void ExpectEqual(const ItemIndex& index, const NaiveIndex& naive, std::span<cons
   for (size_t i = 0; i < q; ++i) {
     if (!lists.empty()) options.exclude = std::span(exclude).subspan(i, 1);
     const Status alone = index.Search(queries.subspan(i * width, width), options,
-                                       std::span(ids).subspan(i * length, length),
-                                       std::span(scores).subspan(i * length, length));
+                                      std::span(ids).subspan(i * length, length),
+                                      std::span(scores).subspan(i * length, length));
     ASSERT_TRUE(alone.ok()) << alone;
   }
   EXPECT_EQ(ids, want_ids);

@@ -5,7 +5,9 @@
 #include <numeric>
 #include <utility>
 
+#include "tandem/base/large_vector.h"
 #include "tandem/index/first_tiles.h"
+#include "tandem/index/select.h"
 #include "tandem/math/kernels.h"
 
 namespace tandem::index {
@@ -13,11 +15,12 @@ namespace {
 
 constexpr float kScanned = -std::numeric_limits<float>::infinity();
 
-// The blocks that a scan begins with hold so many times the items that it likely needs, and are so
-// many.
-constexpr size_t kFirstRowsOfEach = 16;
-constexpr size_t kLeastFirstBlocks = 2;
-constexpr size_t kMostFirstBlocks = 8;
+// A scan begins with a tile for each item that it likely needs, within these limits: the best of
+// the best blocks, about so many of a block. More blocks have better tiles, and more bounds to look
+// at.
+constexpr size_t kLeastFirstTiles = 32;
+constexpr size_t kMostFirstTiles = 128;
+constexpr size_t kFirstTilesOfBlock = 4;
 
 // Bounds by sketches are looser: the best k by score are among so many times k by them.
 constexpr size_t kSketchRanks = 4;
@@ -34,7 +37,7 @@ Scan::Scan(const ScanData& data, std::span<const float> query, const Wanted& wan
       query_(data, query),
       scorer_(data, query, wanted),
       block_bounds_(data.block_count(), std::numeric_limits<float>::infinity()) {
-  if (!query_.rules_nothing_out()) query_.BoundBoxes(data_.block_boxes, 0, block_bounds_);
+  if (!query_.rules_nothing_out()) query_.BoundBoxes(data_.block_boxes, block_bounds_);
 }
 
 void Scan::Run() {
@@ -42,73 +45,104 @@ void Scan::Run() {
     for (size_t tile = 0; tile < data_.tile_count(); ++tile) PickRows(tile, ~uint64_t{0});
     return Flush();
   }
-  ScanFirstBlocks();
-  // What is left, with the k best of those blocks known: a heap from the largest bound on.
-  std::vector<std::pair<float, uint32_t>> order;
-  order.reserve(block_bounds_.size());
-  for (size_t block = 0; block < block_bounds_.size(); ++block) {
-    if (MayReach(block)) order.emplace_back(block_bounds_[block], static_cast<uint32_t>(block));
-  }
-  std::make_heap(order.begin(), order.end());
+  ScanBestTiles();
   // The tiles of a block are on their way while those of the one before are added up.
   BlockTiles blocks[2];
   BlockTiles* now = &blocks[0];
   BlockTiles* next = &blocks[1];
-  while (!order.empty() && MayReach(order.front().second)) {
-    FindTiles(order.front().second, *next);
+  const std::vector<uint64_t> keys = KeysOfBlocksLeft();
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const auto block = static_cast<uint32_t>(keys[i]);
+    if (!MayReach(BlockBound(block))) break;
+    if (i + 1 < keys.size()) query_.PrefetchBounds(static_cast<uint32_t>(keys[i + 1]));
+    FindTiles(block, *next);
     Prefetch(data_, *next);
     PickOf(*now);
     std::swap(now, next);
-    std::pop_heap(order.begin(), order.end());
-    order.pop_back();
   }
   PickOf(*now);
   Flush();
 }
 
-void Scan::ScanFirstBlocks() {
+void Scan::ScanBestTiles() {
   if (data_.n == 0) return;
-  const size_t of_k = kFirstRowsOfEach * scorer_.LikelyRank() / kBlockRows;
-  const size_t count =
-      std::min(std::clamp(of_k, kLeastFirstBlocks, kMostFirstBlocks), block_bounds_.size());
-  const float least = math::LeastOfLargest(block_bounds_, count);
+  const size_t wanted = std::clamp(scorer_.LikelyRank(), kLeastFirstTiles, kMostFirstTiles);
+  scanned_.assign(block_bounds_.size(), 0);
   std::vector<uint32_t> tiles;
-  tiles.reserve(count * kBlockTiles);
-  for (size_t block = 0; block < block_bounds_.size(); ++block) {
-    if (block_bounds_[block] < least || tiles.size() == count * kBlockTiles) continue;
-    block_bounds_[block] = kScanned;
-    const size_t begin = block * kBlockTiles;
-    const size_t end = std::min(begin + kBlockTiles, data_.tile_count());
-    for (size_t tile = begin; tile < end; ++tile) tiles.push_back(static_cast<uint32_t>(tile));
+  if (data_.tile_count() <= wanted) {
+    tiles.resize(data_.tile_count());
+    std::iota(tiles.begin(), tiles.end(), 0);
+    std::fill(block_bounds_.begin(), block_bounds_.end(), kScanned);
+  } else {
+    tiles = BestTiles(wanted);
+    for (const uint32_t tile : tiles) {
+      data_.PrefetchTile(tile);
+      scanned_[tile / kBlockTiles] |= static_cast<uint16_t>(1U << tile % kBlockTiles);
+    }
   }
   ScanFirstTiles(data_.Tiles(), query_, query_.codes(), tiles, scorer_.LikelyRank(), scorer_);
+  Flush();
+}
+
+// About so many, of the blocks that likely have them.
+std::vector<uint32_t> Scan::BestTiles(size_t wanted) const {
+  LargeVector<uint32_t> blocks(block_bounds_.size());
+  const size_t most = std::min(wanted / kFirstTilesOfBlock, blocks.size());
+  const float least_block = math::LeastOfLargest(block_bounds_, most);
+  blocks.resize(math::IndicesAtLeast(block_bounds_, least_block, blocks.data()));
+  LargeVector<float> bounds(blocks.size() * kBlockTiles);
+  std::vector<uint32_t> tiles;
+  tiles.reserve(bounds.size());
+  for (const size_t block : blocks) {
+    const size_t begin = block * kBlockTiles;
+    const size_t count = std::min(kBlockTiles, data_.tile_count() - begin);
+    query_.BoundTiles(begin, std::span(bounds).subspan(tiles.size(), count));
+    for (size_t i = 0; i < count; ++i) tiles.push_back(static_cast<uint32_t>(begin + i));
+  }
+  if (tiles.empty()) return tiles;  // bounds of a damaged file are no numbers
+  bounds.resize(tiles.size());
+  const float least = math::LeastOfLargest(bounds, std::min(wanted, tiles.size()));
+  LargeVector<uint32_t> best(tiles.size());
+  best.resize(math::IndicesAtLeast(bounds, least, best.data()));
+  for (size_t i = 0; i < best.size(); ++i) tiles[i] = tiles[best[i]];
+  tiles.resize(best.size());
+  return tiles;
+}
+
+void Scan::Flush() {
+  scorer_.Flush();
+  needed_ = std::max(query_.Needed(scorer_.threshold()), kLeastNeeded);
 }
 
 size_t Scan::BlocksLeft(std::span<uint32_t> blocks) const {
-  const double needed = Needed();
-  size_t count = 0;
-  for (size_t block = 0; block < block_bounds_.size(); ++block) {
-    blocks[count] = static_cast<uint32_t>(block);
-    count += static_cast<size_t>(static_cast<double>(block_bounds_[block]) >= needed);
+  return math::IndicesAtLeast(block_bounds_, RoundUp(needed_), blocks.data());
+}
+
+std::vector<uint64_t> Scan::KeysOfBlocksLeft() const {
+  LargeVector<uint32_t> blocks(block_bounds_.size());
+  blocks.resize(BlocksLeft(blocks));
+  std::vector<uint64_t> keys(blocks.size());
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    keys[i] = uint64_t{OrderedBits(BlockBound(blocks[i]))} << 32 | blocks[i];
   }
-  return count;
+  std::vector<uint64_t> scratch(keys.size());
+  SortDescending(keys, scratch);
+  return keys;
 }
 
 void Scan::FindTiles(size_t block, BlockTiles& found) {
   Flush();
   const size_t begin = block * kBlockTiles;
   const size_t count = std::min(kBlockTiles, data_.tile_count() - begin);
-  const double needed = Needed();
-  float bounds[kBlockTiles];
-  int32_t bars[kBlockTiles];
-  query_.BoundBoxes(data_.tile_boxes, begin, std::span(bounds, count));
-  query_.codes().Bars(data_.codes.subspan(begin, count), needed, bars);
-  found.count = 0;
-  for (size_t i = 0; i < count; ++i) {
-    found.tiles[found.count] = static_cast<uint32_t>(begin + i);
-    found.bars[found.count] = bars[i];
-    found.count += static_cast<size_t>(static_cast<double>(bounds[i]) >= needed);
+  found.count = query_.TilesInReach(begin, count, needed_, found.tiles, found.bars);
+  if (scanned_[block] == 0) return;
+  size_t left = 0;
+  for (size_t i = 0; i < found.count; ++i) {
+    found.tiles[left] = found.tiles[i];
+    found.bars[left] = found.bars[i];
+    left += static_cast<size_t>((scanned_[block] >> (found.tiles[i] - begin) & 1) == 0);
   }
+  found.count = left;
 }
 
 void Scan::PickOf(const BlockTiles& found) {
@@ -118,19 +152,20 @@ void Scan::PickOf(const BlockTiles& found) {
 void Scan::ScanAdmitted(const TileSet& admitted) {
   if (query_.rules_nothing_out()) {
     for (size_t i = 0; i < admitted.tile_count(); ++i) scorer_.PickRows(admitted, i, ~uint64_t{0});
-    return scorer_.Flush();
+    return Flush();
   }
   std::vector<uint32_t> tiles(admitted.tile_count());
   std::iota(tiles.begin(), tiles.end(), 0);
   if (!sketch_codes_.has_value()) {
     sketch_codes_ = query_.SketchCodes();
-    return ScanFirstTiles(admitted, query_, *sketch_codes_, tiles,
-                          kSketchRanks * wanted_.LikelyRank(), scorer_);
+    ScanFirstTiles(admitted, query_, *sketch_codes_, tiles, kSketchRanks * wanted_.LikelyRank(),
+                   scorer_);
+    return Flush();
   }
   for (size_t begin = 0; begin < tiles.size(); begin += kBlockTiles) {
     const size_t count = std::min(kBlockTiles, tiles.size() - begin);
     int32_t bars[kBlockTiles];
-    std::fill_n(bars, count, sketch_codes_->Bar(data_.sketch_code, Needed()));
+    std::fill_n(bars, count, sketch_codes_->Bar(data_.sketch_code, needed_));
     PickOf(admitted, *sketch_codes_, std::span(tiles).subspan(begin, count), bars);
     Flush();
   }
@@ -146,9 +181,9 @@ void Scan::PickOf(const TileSet& set, const QueryCodes& codes, std::span<const u
   }
 }
 
-void Scan::ScoreAdmitted() {
-  wanted_.filter->ForEach([this](int32_t item) { scorer_.PickItem(item); });
-  scorer_.Flush();
+void Scan::ScoreAll(std::span<const int32_t> admitted) {
+  for (const int32_t item : admitted) scorer_.PickItem(item);
+  Flush();
 }
 
 }  // namespace tandem::index

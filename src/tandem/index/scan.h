@@ -33,36 +33,37 @@ class Scan {
   // sketches; each of them in one call.
   void ScanAdmitted(const TileSet& admitted);
   // All of those, where they are very few.
-  void ScoreAdmitted();
-  // Or the most promising blocks alone, and then what ScanBatch (batch_scan.h) needs.
-  void ScanFirstBlocks();
+  void ScoreAll(std::span<const int32_t> admitted);
+  // Or the most promising tiles alone, and then what ScanBatch (batch_scan.h) needs.
+  void ScanBestTiles();
 
   // Best first; after that the scan is over.
   std::span<const Hit> Sorted() { return scorer_.Sorted(); }
 
   bool rules_nothing_out() const { return query_.rules_nothing_out(); }
   const QueryCodes& codes() const { return query_.codes(); }
-  // Whether a block may hold one of the k best, by its bound and what is known by now. Not those
-  // of ScanFirstBlocks; the other blocks stay, whoever scans them.
-  bool MayReach(size_t block) const {
-    return static_cast<double>(block_bounds_[block]) >= Needed();
-  }
-  // The blocks that may, ascending, to `blocks` [all blocks]; how many.
+  // The blocks that may hold one of the k best, by their bounds and what is known by now,
+  // ascending, to `blocks` [all blocks]; how many. They stay, whoever scans them.
   size_t BlocksLeft(std::span<uint32_t> blocks) const;
-  // Scores what is pending, and says which tiles of a block may hold one of the k best then.
+  float BlockBound(size_t block) const { return block_bounds_[block]; }
+  // Whether a block of this bound still may.
+  bool MayReach(float bound) const { return static_cast<double>(bound) >= needed_; }
+  // Scores what is pending, and says which tiles of a block may hold one of the k best then. Not
+  // those of ScanBestTiles.
   void FindTiles(size_t block, BlockTiles& found);
   // Rows of such a tile whose sums reach its bar, to be scored by and by.
   void PickRows(size_t tile, uint64_t rows) { scorer_.PickRows(data_.Tiles(), tile, rows); }
-  void Flush() { scorer_.Flush(); }
+  void Flush();
 
  private:
-  // What bounds must reach; more than that of a scanned block.
-  double Needed() const {
-    return std::max(query_.Needed(scorer_.threshold()), std::numeric_limits<double>::lowest());
-  }
+  std::vector<uint32_t> BestTiles(size_t wanted) const;
+  // From the largest bound on: it, and the block in the lower 32 bits.
+  std::vector<uint64_t> KeysOfBlocksLeft() const;
   void PickOf(const BlockTiles& found);
   void PickOf(const TileSet& set, const QueryCodes& codes, std::span<const uint32_t> tiles,
               std::span<const int32_t> bars);
+
+  static constexpr double kLeastNeeded = std::numeric_limits<double>::lowest();
 
   const ScanData& data_;
   const Wanted wanted_;
@@ -70,6 +71,8 @@ class Scan {
   Scorer scorer_;
   std::optional<QueryCodes> sketch_codes_;  // once those that the filter admits are scanned
   std::vector<float> block_bounds_;         // [blocks], without q' . m; -infinity: scanned
+  std::vector<uint16_t> scanned_;           // [blocks] a bit a tile: those of ScanBestTiles
+  double needed_ = kLeastNeeded;            // what bounds must reach
 };
 
 }  // namespace tandem::index

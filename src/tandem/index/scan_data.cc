@@ -7,11 +7,12 @@
 
 namespace tandem::index {
 
-void ScanData::CopyRow(size_t place, std::span<float> row) const {
+void ScanData::CopyRow(size_t row, std::span<float> copy) const {
+  const size_t begin = row * dimension;
   if (row_format == RowFormat::kInt8) {
-    math::DecodeInt8(row_scales[place], row_codes.subspan(place * dimension, dimension), row);
+    math::DecodeInt8(row_scales[row], row_codes.subspan(begin, dimension), copy);
   } else {
-    std::copy_n(rows.data() + RowAt(place) * dimension, dimension, row.begin());
+    std::copy_n(rows.data() + begin, dimension, copy.begin());
   }
 }
 

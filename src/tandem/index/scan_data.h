@@ -26,7 +26,7 @@
 
 #include "tandem/index/inner_space.h"
 #include "tandem/index/metric.h"
-#include "tandem/math/tiles.h"
+#include "tandem/math/tile_bounds.h"
 
 namespace tandem::index {
 
@@ -96,12 +96,23 @@ struct ScanData {
   std::shared_ptr<const void> owner;
 
   TileSet Tiles() const { return {.bytes = tiles.data(), .codes = codes, .rows = n}; }
-  // The number, in `rows`, of the row at a place.
+  // Rows have numbers, as they are kept: that of the item at a place,
   size_t RowAt(size_t place) const {
     return row_order == RowOrder::kPlaces ? place : static_cast<size_t>(item_of[place]);
   }
-  // The row at a place, to `row` [dimension].
-  void CopyRow(size_t place, std::span<float> row) const;
+  // and that of an item; of a damaged file perhaps n or more.
+  size_t RowOf(int32_t item) const {
+    const auto index = static_cast<size_t>(item);
+    return row_order == RowOrder::kPlaces ? static_cast<size_t>(place_of[index]) : index;
+  }
+  // To `copy` [dimension].
+  void CopyRow(size_t row, std::span<float> copy) const;
+  // Has a row that is kept as floats on its way.
+  void PrefetchRow(size_t row) const {
+    constexpr size_t kLine = 64 / sizeof(float);
+    const float* const numbers = rows.data() + row * dimension;
+    for (size_t j = 0; j < dimension; j += kLine) __builtin_prefetch(numbers + j);
+  }
 
   Metric metric() const { return space.metric; }
   size_t inner() const { return space.Width(dimension); }
@@ -110,12 +121,6 @@ struct ScanData {
   size_t sketch_bytes() const { return sketch_groups * math::kTileGroup; }
   size_t sketch_axes() const { return sketch_bytes() - 1; }
   size_t tile_bytes() const { return groups * math::kTileRows * math::kTileGroup; }
-  // Has a row that is kept as floats on its way.
-  void PrefetchRow(size_t place) const {
-    constexpr size_t kLine = 64 / sizeof(float);
-    const float* const row = rows.data() + RowAt(place) * dimension;
-    for (size_t j = 0; j < dimension; j += kLine) __builtin_prefetch(row + j);
-  }
   // Has the bytes of a tile on their way. The processor goes on by itself to the end of a page;
   // to ask for each line took a tenth longer, as few can be asked for at once.
   void PrefetchTile(size_t tile) const {
@@ -134,8 +139,9 @@ double SquaredNorm(std::span<const float> x);
 inline float RoundUp(double x) {
   const auto nearest = static_cast<float>(x);
   if (static_cast<double>(nearest) >= x) return nearest;
-  if (nearest <= 0) return std::nextafter(nearest, std::numeric_limits<float>::infinity());
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(nearest) + 1);  // nextafter, without a call
+  if (nearest == 0) return std::numeric_limits<float>::denorm_min();
+  // The next one, without a call.
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(nearest) + (nearest > 0 ? 1U : ~0U));
 }
 
 // What rounding can take from the square of a norm, in parts of it: sums of d products in float,

@@ -58,15 +58,14 @@ double QueryCodes::Lost(const TileCode& code) const {
   return error_ * static_cast<double>(code.norm) + norm_ * static_cast<double>(code.error);
 }
 
-void QueryCodes::Bars(std::span<const TileCode> tiles, double needed, int32_t* bars) const {
-  math::SumBars(
-      {.needed = needed, .by_norm = error_, .by_error = norm_, .scale = scale_, .offset = offset_},
-      tiles, bars);
+math::SumBar QueryCodes::Bars(double needed) const {
+  return {
+      .needed = needed, .by_norm = error_, .by_error = norm_, .scale = scale_, .offset = offset_};
 }
 
 int32_t QueryCodes::Bar(const TileCode& tile, double needed) const {
   int32_t bar = 0;
-  Bars(std::span(&tile, 1), needed, &bar);
+  math::SumBars(Bars(needed), std::span(&tile, 1), &bar);
   return bar;
 }
 
@@ -115,10 +114,28 @@ double ScanQuery::Needed(float score) const {
   return (data_.metric() == Metric::kL2 ? (square_ + least) / 2 : least) - shift_ - slack_;
 }
 
-void ScanQuery::BoundBoxes(const Boxes& boxes, size_t begin, std::span<float> bounds) const {
-  const float* const first = boxes.Side(along_[0] > 0 ? 1 : 0) + begin;
-  const float* const second = boxes.Side(along_[1] > 0 ? 3 : 2) + begin;
-  math::WeightedSum(along_[0], first, along_[1], second, rest_, boxes.Side(4) + begin, bounds);
+math::BoxBounds ScanQuery::Bounds(const Boxes& boxes, size_t begin) const {
+  return {.a = along_[0],
+          .x = boxes.Side(along_[0] > 0 ? 1 : 0) + begin,
+          .b = along_[1],
+          .y = boxes.Side(along_[1] > 0 ? 3 : 2) + begin,
+          .c = rest_,
+          .z = boxes.Side(4) + begin};
+}
+
+void ScanQuery::PrefetchBounds(size_t block) const {
+  const math::BoxBounds sides = Bounds(data_.tile_boxes, block * kBlockTiles);
+  for (const float* const side : {sides.x, sides.y, sides.z}) __builtin_prefetch(side);
+  constexpr size_t kLine = 64;
+  const auto* const codes = reinterpret_cast<const char*>(data_.codes.data() + block * kBlockTiles);
+  for (size_t i = 0; i < kBlockTiles * sizeof(TileCode); i += kLine) __builtin_prefetch(codes + i);
+}
+
+size_t ScanQuery::TilesInReach(size_t begin, size_t count, double needed, uint32_t* tiles,
+                               int32_t* bars) const {
+  return math::BoxesInReach(Bounds(data_.tile_boxes, begin), RoundUp(needed), codes_.Bars(needed),
+                            data_.codes.subspan(begin, count), static_cast<uint32_t>(begin), tiles,
+                            bars);
 }
 
 }  // namespace tandem::index

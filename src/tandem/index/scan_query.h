@@ -18,9 +18,8 @@ class QueryCodes {
   void Encode(std::span<const float> head, double tail, size_t groups);
 
   std::span<const int8_t> codes() const { return codes_; }
-  // What sums of bytes must reach for their items to reach the inner product `needed`: of each
-  // tile.
-  void Bars(std::span<const TileCode> tiles, double needed, int32_t* bars) const;
+  // What sums of bytes must reach for their items to reach the inner product `needed`.
+  math::SumBar Bars(double needed) const;
   int32_t Bar(const TileCode& tile, double needed) const;
   // The bound that Bar turns around, as a line over the sums, to compare items of several tiles by;
   // rounded.
@@ -50,10 +49,23 @@ class ScanQuery {
 
   // The least inner product, without q' . m, with which an item may reach this score.
   double Needed(float score) const;
-  // Upper bounds on the inner products of the boxes from `begin` on, without q' . m.
-  void BoundBoxes(const Boxes& boxes, size_t begin, std::span<float> bounds) const;
+  // Upper bounds on the inner products of the items of boxes, without q' . m.
+  void BoundBoxes(const Boxes& boxes, std::span<float> bounds) const {
+    math::BoundBoxes(Bounds(boxes, 0), bounds);
+  }
+  void BoundTiles(size_t begin, std::span<float> bounds) const {
+    math::BoundBoxes(Bounds(data_.tile_boxes, begin), bounds);
+  }
+  // Of `count` tiles from `begin` on, those that may hold an item whose inner product is `needed`,
+  // ascending, and what their sums must reach then; how many. tiles and bars [count].
+  size_t TilesInReach(size_t begin, size_t count, double needed, uint32_t* tiles,
+                      int32_t* bars) const;
+  // Has what that reads of a block on its way.
+  void PrefetchBounds(size_t block) const;
 
  private:
+  // Of the boxes from `begin` on.
+  math::BoxBounds Bounds(const Boxes& boxes, size_t begin) const;
   // The norm of what is not in the first parts along the axes, rounding allowed for.
   double RestBeyond(size_t axes) const;
 

@@ -57,8 +57,9 @@ Status WriteRows(const ScanData& data, SnapshotWriter& writer) {
     rows.resize(count * data.dimension);
     for (size_t i = 0; i < count; ++i) {
       // They come in any order: they are on their way while others are copied.
-      if (i + kAhead < count) data.PrefetchRow(begin + i + kAhead);
-      data.CopyRow(begin + i, std::span(rows).subspan(i * data.dimension, data.dimension));
+      if (i + kAhead < count) data.PrefetchRow(data.RowAt(begin + i + kAhead));
+      data.CopyRow(data.RowAt(begin + i),
+                   std::span(rows).subspan(i * data.dimension, data.dimension));
     }
     TANDEM_RETURN_IF_ERROR(writer.Append<float>(rows));
   }

@@ -55,59 +55,57 @@ void Scorer::PickRows(const TileSet& set, size_t tile, uint64_t rows) {
     if (static_cast<size_t>(item) >= data_.n) continue;  // of a damaged file
     if (filter_ != nullptr && !filter_->Contains(item)) continue;
     if (Contains(excluded_, item)) continue;
-    Add(place);
+    Add(data_.RowAt(place), item);
   }
 }
 
 void Scorer::PickItem(int32_t item) {
   if (Contains(excluded_, item)) return;
-  const auto place = static_cast<size_t>(data_.place_of[static_cast<size_t>(item)]);
-  if (place < data_.n && data_.item_of[place] == item) Add(place);  // else the file is damaged
+  const size_t row = data_.RowOf(item);
+  if (row < data_.n) Add(row, item);  // else the file is damaged
 }
 
 // Rows that are picked lie far apart: they are on their way while others are picked.
-void Scorer::Add(size_t place) {
+void Scorer::Add(size_t row, int32_t item) {
   if (pending_count_ == kMostPending) Flush();
-  if (data_.row_format == RowFormat::kFloat) data_.PrefetchRow(place);
-  pending_[pending_count_++] = static_cast<uint32_t>(place);
+  if (data_.row_format == RowFormat::kFloat) data_.PrefetchRow(row);
+  pending_rows_[pending_count_] = static_cast<uint32_t>(row);
+  pending_items_[pending_count_++] = item;
 }
 
 void Scorer::Flush() {
-  const std::span<const uint32_t> places(pending_, pending_count_);
+  const std::span<const uint32_t> rows(pending_rows_, pending_count_);
   float scores[kMostPending];
-  const std::span<float> to(scores, places.size());
-  uint32_t order[kMostPending];
+  const std::span<float> to(scores, rows.size());
   if (data_.row_format == RowFormat::kFloat) {
-    for (size_t i = 0; i < places.size(); ++i) {
-      order[i] = static_cast<uint32_t>(data_.RowAt(places[i]));
-    }
-    Score(data_.rows.data(), std::span(order, places.size()), to);
+    Score(data_.rows.data(), rows, to);
   } else {
-    std::vector<float> rows(places.size() * data_.dimension);
-    for (uint32_t i = 0; i < places.size(); ++i) {
+    std::vector<float> decoded(rows.size() * data_.dimension);
+    uint32_t order[kMostPending];
+    for (uint32_t i = 0; i < rows.size(); ++i) {
       order[i] = i;
-      data_.CopyRow(places[i], std::span(rows).subspan(i * data_.dimension, data_.dimension));
+      data_.CopyRow(rows[i], std::span(decoded).subspan(i * data_.dimension, data_.dimension));
     }
-    Score(rows.data(), std::span(order, places.size()), to);
+    Score(decoded.data(), std::span(order, rows.size()), to);
   }
-  for (size_t i = 0; i < places.size(); ++i) {
+  for (size_t i = 0; i < rows.size(); ++i) {
     if (!std::isfinite(scores[i])) {
       std::vector<float> row(data_.dimension);
-      data_.CopyRow(places[i], row);
+      data_.CopyRow(rows[i], row);
       scores[i] = WideScore(data_.metric(), query_, row);
     }
-    best_.Offer({scores[i], data_.item_of[places[i]]});
+    best_.Offer({scores[i], pending_items_[i]});
   }
   pending_count_ = 0;
 }
 
-void Scorer::Score(const float* rows, std::span<const uint32_t> places,
+void Scorer::Score(const float* rows, std::span<const uint32_t> which,
                    std::span<float> scores) const {
   if (data_.metric() == Metric::kL2) {
-    math::SquaredDistanceAt(query_, rows, places, scores);
+    math::SquaredDistanceAt(query_, rows, which, scores);
     for (float& score : scores) score = -score;
   } else {
-    math::DotAt(query_, rows, places, scores);
+    math::DotAt(query_, rows, which, scores);
   }
 }
 

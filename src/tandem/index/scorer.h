@@ -46,8 +46,8 @@ class Scorer {
   std::span<const Hit> Sorted() { return best_.Sorted(); }
 
  private:
-  void Add(size_t place);
-  void Score(const float* rows, std::span<const uint32_t> places, std::span<float> scores) const;
+  void Add(size_t row, int32_t item);
+  void Score(const float* rows, std::span<const uint32_t> which, std::span<float> scores) const;
 
   static constexpr size_t kMostPending = 128;
 
@@ -57,8 +57,10 @@ class Scorer {
   std::span<const int32_t> excluded_;  // ascending
   const Bitmap* filter_;
   TopK best_;
-  uint32_t pending_[kMostPending];  // places that are not scored yet
+  // Not scored yet:
   size_t pending_count_ = 0;
+  uint32_t pending_rows_[kMostPending];
+  int32_t pending_items_[kMostPending];
 };
 
 }  // namespace tandem::index

@@ -18,6 +18,12 @@
 
 namespace tandem::index {
 
+// Integers in the order of floats that are not NaN; both zeros are one.
+inline uint32_t OrderedBits(float x) {
+  const auto bits = std::bit_cast<uint32_t>(x + 0.0F);
+  return bits ^ (bits >> 31 != 0 ? 0xFFFFFFFFU : 0x80000000U);
+}
+
 namespace select_internal {
 
 // Puts the keys above a pivot first, then the pivot, then the rest, and returns its place. keys is

@@ -59,11 +59,8 @@ class TopK {
   }
 
  private:
-  // Floats of one sign are in the order of their bits. Both zeros are one score.
   static uint64_t Key(const Hit& hit) {
-    const auto bits = std::bit_cast<uint32_t>(hit.score + 0.0F);
-    const uint32_t score = bits ^ (bits >> 31 != 0 ? 0xFFFFFFFFU : 0x80000000U);
-    return uint64_t{score} << 32 | ~static_cast<uint32_t>(hit.item);
+    return uint64_t{OrderedBits(hit.score)} << 32 | ~static_cast<uint32_t>(hit.item);
   }
   static Hit HitOf(uint64_t key) {
     const auto score = static_cast<uint32_t>(key >> 32);

@@ -114,6 +114,60 @@ float LeastOfLargestKernel(const float* HWY_RESTRICT x, size_t n, size_t k) {
   return low;
 }
 
+// Whole vectors are stored, as to store a part of one takes ten times as long on some machines;
+// the indices so far are no more than the elements so far, so that there is room.
+size_t IndicesAtLeastKernel(const float* HWY_RESTRICT x, size_t n, float least,
+                            uint32_t* HWY_RESTRICT indices) {
+  const D d;
+  const hn::RebindToUnsigned<D> du;
+  const size_t lanes = hn::Lanes(d);
+  const auto limit = hn::Set(d, least);
+  size_t count = 0;
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto reached = hn::Ge(hn::LoadU(d, x + i), limit);
+    const size_t more = hn::CountTrue(d, reached);
+    if (more == 0) continue;
+    const auto numbers = hn::Iota(du, static_cast<uint32_t>(i));
+    hn::StoreU(hn::Compress(numbers, hn::RebindMask(du, reached)), du, indices + count);
+    count += more;
+  }
+  for (; i < n; ++i) {
+    if (x[i] >= least) indices[count++] = static_cast<uint32_t>(i);
+  }
+  return count;
+}
+
+// So many bits of each word without a look at how many it has, which nothing could foretell; what
+// is too much is written over.
+template <size_t kUnseen>
+size_t ListSomeBits(const uint64_t* HWY_RESTRICT words, size_t n, int32_t first, size_t room,
+                    int32_t* HWY_RESTRICT numbers, size_t& count) {
+  constexpr uint64_t kLast = uint64_t{1} << 63;  // a bit for words without any
+  size_t listed = 0;
+  size_t word = 0;
+  for (; word < n && listed + 64 <= room; ++word, first += 64) {
+    uint64_t left = words[word];
+    const auto bits = static_cast<size_t>(std::popcount(left));
+    const auto put = [&](size_t i) {
+      numbers[listed + i] = first + std::countr_zero(left | kLast);
+      left &= left - 1;
+    };
+    for (size_t i = 0; i < kUnseen; ++i) put(i);
+    for (size_t i = kUnseen; i < bits; ++i) put(i);
+    listed += bits;
+  }
+  count = listed;
+  return word;
+}
+
+size_t ListBitsKernel(const uint64_t* HWY_RESTRICT words, size_t n, double density, int32_t first,
+                      size_t room, int32_t* HWY_RESTRICT numbers, size_t& count) {
+  if (density < 1. / 128) return ListSomeBits<1>(words, n, first, room, numbers, count);
+  if (density < 1. / 16) return ListSomeBits<4>(words, n, first, room, numbers, count);
+  return ListSomeBits<8>(words, n, first, room, numbers, count);
+}
+
 size_t CountBitsKernel(const uint64_t* HWY_RESTRICT words, size_t n) {
   const hn::ScalableTag<uint64_t> d;
   const size_t lanes = hn::Lanes(d);
@@ -245,7 +299,9 @@ HWY_EXPORT(AxpyKernel);
 HWY_EXPORT(MaxKernel);
 HWY_EXPORT(AllFiniteKernel);
 HWY_EXPORT(LeastOfLargestKernel);
+HWY_EXPORT(IndicesAtLeastKernel);
 HWY_EXPORT(CountBitsKernel);
+HWY_EXPORT(ListBitsKernel);
 HWY_EXPORT(ExpSubtractSumKernel);
 HWY_EXPORT(DotRowsKernel);
 HWY_EXPORT(DotAtKernel);
@@ -272,6 +328,10 @@ float LeastOfLargest(std::span<const float> x, size_t k) {
   return HWY_DYNAMIC_DISPATCH(LeastOfLargestKernel)(x.data(), x.size(), k);
 }
 
+size_t IndicesAtLeast(std::span<const float> x, float least, uint32_t* indices) {
+  return HWY_DYNAMIC_DISPATCH(IndicesAtLeastKernel)(x.data(), x.size(), least, indices);
+}
+
 float ExpSubtractSum(std::span<float> x, float shift) {
   return HWY_DYNAMIC_DISPATCH(ExpSubtractSumKernel)(x.data(), x.size(), shift);
 }
@@ -295,6 +355,14 @@ void SquaredDistanceAt(std::span<const float> query, const float* rows,
                        std::span<const uint32_t> places, std::span<float> distances) {
   HWY_DYNAMIC_DISPATCH(SquaredDistanceAtKernel)
   (query.data(), rows, query.size(), places.data(), places.size(), distances.data());
+}
+
+ListedBits ListBits(std::span<const uint64_t> words, double density, int32_t first,
+                    std::span<int32_t> numbers) {
+  ListedBits listed = {0, 0};
+  listed.words = HWY_DYNAMIC_DISPATCH(ListBitsKernel)(words.data(), words.size(), density, first,
+                                                      numbers.size(), numbers.data(), listed.count);
+  return listed;
 }
 
 size_t CountBits(std::span<const uint64_t> words) {

@@ -23,6 +23,9 @@ bool AllFinite(std::span<const float> x);
 // 1 <= k <= n, no NaN. The range is halved again and again: for some hundred of numbers that is
 // faster than to partition them.
 float LeastOfLargest(std::span<const float> x, size_t k);
+// The indices of the elements that are not below `least`, no NaN, ascending, to indices [n]; how
+// many there are. What is behind them is anything.
+size_t IndicesAtLeast(std::span<const float> x, float least, uint32_t* indices);
 // x_i = exp(x_i - shift) in place, 0 where x_i - shift < -87; returns their sum. The relative
 // error of an element is below 2e-7 for x_i - shift in [-87, 87].
 float ExpSubtractSum(std::span<float> x, float shift);
@@ -39,6 +42,15 @@ void SquaredDistanceAt(std::span<const float> query, const float* rows,
 
 // How many bits are set.
 size_t CountBits(std::span<const uint64_t> words);
+// The numbers of the bits that are set, ascending, where that of the very first bit is `first`: of
+// whole words, as long as `numbers` has room for 64 more. What is behind them is anything. About a
+// share `density` of them is set, for speed alone.
+struct ListedBits {
+  size_t words;  // done
+  size_t count;
+};
+ListedBits ListBits(std::span<const uint64_t> words, double density, int32_t first,
+                    std::span<int32_t> numbers);
 
 // x_i = scale code_i
 void DecodeInt8(float scale, std::span<const int8_t> codes, std::span<float> x);

@@ -105,6 +105,28 @@ TEST(Kernels, LeastOfLargestLeavesAtLeastKAndFewMore) {
   });
 }
 
+TEST(Kernels, IndicesAtLeastNamesThemInOrderAndStaysInItsRoom) {
+  OnEveryTarget([] {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    for (size_t n = 0; n <= 100; ++n) {
+      std::vector<float> x = Normals(n, n);
+      if (n > 3) x[3] = -kInfinity;
+      if (n > 5) x[5] = 0.25F;
+      for (const float least : {-kInfinity, -1e30F, -0.5F, 0.25F, 2.0F, kInfinity}) {
+        std::vector<uint32_t> want;
+        for (uint32_t i = 0; i < n; ++i) {
+          if (x[i] >= least) want.push_back(i);
+        }
+        std::vector<uint32_t> indices(n + 1, 77);
+        const size_t count = IndicesAtLeast(x, least, indices.data());
+        EXPECT_EQ(indices[n], 77U);
+        indices.resize(count);
+        EXPECT_EQ(indices, want);
+      }
+    }
+  });
+}
+
 TEST(Kernels, CountBitsCountsAnyNumberOfWords) {
   OnEveryTarget([] {
     Rng rng(5);
@@ -114,6 +136,41 @@ TEST(Kernels, CountBitsCountsAnyNumberOfWords) {
       EXPECT_EQ(CountBits(words), expected);
       words.push_back(rng.Next());
       for (size_t bit = 0; bit < 64; ++bit) expected += words.back() >> bit & 1;
+    }
+  });
+}
+
+TEST(Kernels, ListBitsListsWholeWordsAsLongAsThereIsRoom) {
+  OnEveryTarget([] {
+    Rng rng(6);
+    for (const double density : {0.0, 0.002, 0.03, 0.5, 1.0}) {
+      std::vector<uint64_t> words(40);
+      for (uint64_t& word : words) {
+        for (int bit = 0; bit < 64; ++bit) {
+          if (static_cast<double>(rng.UniformFloat()) < density) word |= uint64_t{1} << bit;
+        }
+      }
+      words.front() |= 1;
+      words.back() |= uint64_t{1} << 63;
+      for (const size_t room : {63U, 64U, 200U, 3000U}) {
+        std::vector<int32_t> want;
+        size_t want_words = 0;
+        for (; want_words < words.size() && want.size() + 64 <= room; ++want_words) {
+          for (size_t bit = 0; bit < 64; ++bit) {
+            if ((words[want_words] >> bit & 1) == 0) continue;
+            want.push_back(static_cast<int32_t>(6400 + 64 * want_words + bit));
+          }
+        }
+        for (const double told : {0.0, 0.03, 1.0}) {  // right or wrong
+          std::vector<int32_t> numbers(room + 1, -7);
+          const ListedBits listed = ListBits(words, told, 6400, std::span(numbers).first(room));
+          EXPECT_EQ(listed.words, want_words);
+          EXPECT_EQ(numbers[room], -7);
+          ASSERT_EQ(listed.count, want.size());
+          numbers.resize(listed.count);
+          EXPECT_EQ(numbers, want);
+        }
+      }
     }
   });
 }

@@ -26,7 +26,6 @@ int32_t FourCodes(const int8_t* codes) {
 #if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3
 constexpr size_t kLanes = 16;
 using Sums = __m512i;
-using Bits = uint16_t;
 
 Sums Zeros() { return _mm512_setzero_si512(); }
 Sums Codes(const int8_t* query) { return _mm512_set1_epi32(FourCodes(query)); }
@@ -183,6 +182,56 @@ void RowsAtLeastForEachKernel(const int8_t* HWY_RESTRICT queries, size_t groups,
   }
 }
 
+void CopyRow(const uint8_t* HWY_RESTRICT row, size_t groups, uint8_t* HWY_RESTRICT to) {
+  for (size_t g = 0; g < groups; ++g) {
+    std::memcpy(to + g * kTileRows * kTileGroup, row + g * kTileGroup, kTileGroup);
+  }
+}
+
+// Four rows of four groups: what was a row becomes a column.
+void CopyFourRows(const uint8_t* HWY_RESTRICT rows, const int32_t* HWY_RESTRICT which,
+                  uint8_t* HWY_RESTRICT to) {
+  constexpr size_t kBytes = 4 * kTileGroup;
+#if HWY_TARGET == HWY_SCALAR
+  for (size_t i = 0; i < 4; ++i) {
+    CopyRow(rows + static_cast<size_t>(which[i]) * kBytes, 4, to + i * kTileGroup);
+  }
+#else
+  const hn::FixedTag<uint32_t, 4> d;
+  const hn::FixedTag<uint64_t, 2> pairs;
+  const auto row = [&](size_t i) {
+    const uint8_t* const from = rows + static_cast<size_t>(which[i]) * kBytes;
+    return hn::LoadU(d, reinterpret_cast<const uint32_t*>(from));
+  };
+  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, row(0), row(1)));
+  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, row(2), row(3)));
+  const auto up01 = hn::BitCast(pairs, hn::InterleaveUpper(d, row(0), row(1)));
+  const auto up23 = hn::BitCast(pairs, hn::InterleaveUpper(d, row(2), row(3)));
+  const auto store = [&](auto group, size_t g) {
+    uint8_t* const at = to + g * kTileRows * kTileGroup;
+    hn::StoreU(group, pairs, reinterpret_cast<uint64_t*>(at));
+  };
+  store(hn::InterleaveLower(pairs, low01, low23), 0);
+  store(hn::InterleaveUpper(pairs, low01, low23), 1);
+  store(hn::InterleaveLower(pairs, up01, up23), 2);
+  store(hn::InterleaveUpper(pairs, up01, up23), 3);
+#endif
+}
+
+void GatherTilesKernel(const uint8_t* HWY_RESTRICT rows, size_t groups,
+                       const int32_t* HWY_RESTRICT which, size_t count,
+                       uint8_t* HWY_RESTRICT tiles) {
+  const size_t bytes = groups * kTileGroup;
+  const auto place = [&](size_t i) {
+    return tiles + (i / kTileRows * groups * kTileRows + i % kTileRows) * kTileGroup;
+  };
+  size_t i = 0;
+  if (groups == 4) {
+    for (; i + 4 <= count; i += 4) CopyFourRows(rows, which + i, place(i));
+  }
+  for (; i < count; ++i) CopyRow(rows + static_cast<size_t>(which[i]) * bytes, groups, place(i));
+}
+
 void RowSumsKernel(const int8_t* HWY_RESTRICT query, size_t groups,
                    const uint8_t* HWY_RESTRICT tiles, const uint32_t* HWY_RESTRICT which,
                    size_t count, int32_t* HWY_RESTRICT sums) {
@@ -223,105 +272,6 @@ void LargestOfLinesKernel(const SumLine* HWY_RESTRICT lines, size_t count,
   }
 }
 
-int32_t OneSumBar(const SumBar& bar, const TileCode& code) {
-  const double lost =
-      bar.by_norm * static_cast<double>(code.norm) + bar.by_error * static_cast<double>(code.error);
-  const double sum =
-      (bar.needed - lost) / (bar.scale * static_cast<double>(code.scale)) + bar.offset;
-  constexpr double kMost = 1 << 30;
-  return static_cast<int32_t>(std::floor(std::max(-kMost, std::min(sum, kMost))));
-}
-
-void SumBarsKernel(const SumBar& bar, const TileCode* HWY_RESTRICT codes, size_t count,
-                   int32_t* HWY_RESTRICT bars) {
-  const hn::ScalableTag<double> d;
-  const hn::Rebind<float, decltype(d)> df;
-  const hn::Rebind<int32_t, decltype(d)> di;
-  const auto most = hn::Set(d, 1 << 30);
-  const size_t lanes = hn::Lanes(d);
-  size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    auto scale = hn::Undefined(df);
-    auto error = hn::Undefined(df);
-    auto norm = hn::Undefined(df);
-    hn::LoadInterleaved3(df, &codes[i].scale, scale, error, norm);
-    auto left = hn::Set(d, bar.needed);
-    left = hn::NegMulAdd(hn::Set(d, bar.by_norm), hn::PromoteTo(d, norm), left);
-    left = hn::NegMulAdd(hn::Set(d, bar.by_error), hn::PromoteTo(d, error), left);
-    const auto step = hn::Mul(hn::Set(d, bar.scale), hn::PromoteTo(d, scale));
-    const auto sum = hn::Add(hn::Div(left, step), hn::Set(d, bar.offset));
-    const auto within = hn::Max(hn::Neg(most), hn::Min(sum, most));
-    hn::StoreU(hn::DemoteTo(di, hn::Floor(within)), di, bars + i);
-  }
-  for (; i < count; ++i) bars[i] = OneSumBar(bar, codes[i]);
-}
-
-void WeightedSumKernel(float a, const float* HWY_RESTRICT x, float b, const float* HWY_RESTRICT y,
-                       float c, const float* HWY_RESTRICT z, float* HWY_RESTRICT out, size_t n) {
-  const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    auto sum = hn::Mul(hn::Set(d, a), hn::LoadU(d, x + i));
-    sum = hn::MulAdd(hn::Set(d, b), hn::LoadU(d, y + i), sum);
-    sum = hn::MulAdd(hn::Set(d, c), hn::LoadU(d, z + i), sum);
-    hn::StoreU(sum, d, out + i);
-  }
-  for (; i < n; ++i) out[i] = a * x[i] + b * y[i] + c * z[i];
-}
-
-float LargestMagnitudeKernel(const float* HWY_RESTRICT columns, size_t stride, size_t h) {
-  const hn::ScalableTag<float> d;
-  auto largest = hn::Zero(d);
-  for (size_t j = 0; j < h; ++j, columns += stride) {
-    for (size_t r = 0; r < kTileRows; r += hn::Lanes(d)) {
-      largest = hn::Max(largest, hn::Abs(hn::LoadU(d, columns + r)));
-    }
-  }
-  return hn::GetLane(hn::MaxOfLanes(d, largest));
-}
-
-// In steps, so that no square underflows. The quotient, at most 127, is off by two roundings; that
-// of a rest is made larger by more than those.
-Quantised QuantiseTileKernel(const float* HWY_RESTRICT columns, size_t stride, size_t h,
-                             const float* HWY_RESTRICT rests, float step,
-                             uint8_t* HWY_RESTRICT tile, size_t groups) {
-  const hn::ScalableTag<float> d;
-  const hn::RebindToSigned<decltype(d)> di;
-  const auto inverse = hn::Set(d, 1 / step);
-  const auto above = hn::Set(d, 1.000001F / step);
-  auto most_error = hn::Zero(d);
-  auto most_norm = hn::Zero(d);
-  for (size_t r = 0; r < kTileRows; r += hn::Lanes(d)) {
-    auto error = hn::Zero(d);
-    auto norm = hn::Zero(d);
-    for (size_t g = 0; g < groups; ++g) {
-      auto bytes = hn::Zero(di);
-      for (size_t j = g * kTileGroup; j < (g + 1) * kTileGroup; ++j) {
-        auto code = hn::Zero(di);
-        if (j < h) {
-          const auto steps = hn::Mul(hn::LoadU(d, columns + j * stride + r), inverse);
-          code = hn::NearestInt(steps);
-          const auto whole = hn::ConvertTo(d, code);
-          const auto left = hn::Sub(steps, whole);
-          error = hn::MulAdd(left, left, error);
-          norm = hn::MulAdd(whole, whole, norm);
-          code = hn::Add(code, hn::Set(di, kCodeOffset));
-        } else if (j == h && rests != nullptr) {
-          code = hn::ConvertTo(di, hn::Ceil(hn::Mul(hn::LoadU(d, rests + r), above)));
-        }
-        bytes = hn::Or(bytes, hn::ShiftLeftSame(code, static_cast<int>(8 * (j % kTileGroup))));
-      }
-      HWY_ALIGN int32_t words[HWY_MAX_BYTES / sizeof(int32_t)];
-      hn::Store(bytes, di, words);
-      std::memcpy(tile + (g * kTileRows + r) * kTileGroup, words, hn::Lanes(d) * kTileGroup);
-    }
-    most_error = hn::Max(most_error, error);
-    most_norm = hn::Max(most_norm, norm);
-  }
-  return {hn::GetLane(hn::MaxOfLanes(d, most_error)), hn::GetLane(hn::MaxOfLanes(d, most_norm))};
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace tandem::math
 HWY_AFTER_NAMESPACE();
@@ -331,13 +281,10 @@ namespace tandem::math {
 
 HWY_EXPORT(RowsAtLeastKernel);
 HWY_EXPORT(RowsAtLeastForEachKernel);
+HWY_EXPORT(GatherTilesKernel);
 HWY_EXPORT(RowSumsKernel);
 HWY_EXPORT(SumsBetweenKernel);
 HWY_EXPORT(LargestOfLinesKernel);
-HWY_EXPORT(SumBarsKernel);
-HWY_EXPORT(WeightedSumKernel);
-HWY_EXPORT(LargestMagnitudeKernel);
-HWY_EXPORT(QuantiseTileKernel);
 
 void RowsAtLeast(std::span<const int8_t> query, const uint8_t* tiles,
                  std::span<const uint32_t> which, const int32_t* thresholds, uint64_t* rows) {
@@ -350,6 +297,11 @@ void RowsAtLeastForEach(const int8_t* queries, std::span<const uint32_t> which,
   HWY_DYNAMIC_DISPATCH(RowsAtLeastForEachKernel)
   (queries, tile.size() / (kTileRows * kTileGroup), which.data(), which.size(), tile.data(),
    thresholds, rows);
+}
+
+void GatherTiles(const uint8_t* rows, size_t groups, std::span<const int32_t> which,
+                 uint8_t* tiles) {
+  HWY_DYNAMIC_DISPATCH(GatherTilesKernel)(rows, groups, which.data(), which.size(), tiles);
 }
 
 void RowSums(std::span<const int8_t> query, const uint8_t* tiles, std::span<const uint32_t> which,
@@ -366,25 +318,6 @@ void SumsBetween(const int32_t* sums, std::span<const int32_t> least, const int3
 void LargestOfLines(std::span<const SumLine> lines, const int32_t* sums, std::span<float> largest) {
   HWY_DYNAMIC_DISPATCH(LargestOfLinesKernel)
   (lines.data(), lines.size(), sums, largest.size() / kTileRows, largest.data());
-}
-
-void SumBars(const SumBar& bar, std::span<const TileCode> codes, int32_t* bars) {
-  HWY_DYNAMIC_DISPATCH(SumBarsKernel)(bar, codes.data(), codes.size(), bars);
-}
-
-void WeightedSum(float a, const float* x, float b, const float* y, float c, const float* z,
-                 std::span<float> out) {
-  HWY_DYNAMIC_DISPATCH(WeightedSumKernel)(a, x, b, y, c, z, out.data(), out.size());
-}
-
-float LargestMagnitude(const float* columns, size_t stride, size_t h) {
-  return HWY_DYNAMIC_DISPATCH(LargestMagnitudeKernel)(columns, stride, h);
-}
-
-Quantised QuantiseTile(const float* columns, size_t stride, size_t h, const float* rests,
-                       float step, std::span<uint8_t> tile) {
-  return HWY_DYNAMIC_DISPATCH(QuantiseTileKernel)(columns, stride, h, rests, step, tile.data(),
-                                                  tile.size() / (kTileRows * kTileGroup));
 }
 
 }  // namespace tandem::math

@@ -27,6 +27,11 @@ void RowsAtLeast(std::span<const int8_t> query, const uint8_t* tiles,
 void RowsAtLeastForEach(const int8_t* queries, std::span<const uint32_t> which,
                         std::span<const uint8_t> tile, const int32_t* thresholds, uint64_t* rows);
 
+// Row which_i, of rows [any, 4 groups], becomes row i of tiles [which / kTileRows, groups,
+// kTileRows, 4]; rows behind the last are anything.
+void GatherTiles(const uint8_t* rows, size_t groups, std::span<const int32_t> which,
+                 uint8_t* tiles);
+
 // sums_i_r = query . row r of tile which_i, sums [which, kTileRows].
 void RowSums(std::span<const int8_t> query, const uint8_t* tiles, std::span<const uint32_t> which,
              int32_t* sums);
@@ -41,44 +46,5 @@ struct SumLine {
 // largest_c_r = the largest a_i sums_i_r + b_i of i = c, c + C, c + 2 C, ...; largest [C,
 // kTileRows], C at most the number of lines.
 void LargestOfLines(std::span<const SumLine> lines, const int32_t* sums, std::span<float> largest);
-
-// How the coordinates y of a tile became bytes: y is near scale * (code - kCodeOffset).
-struct TileCode {
-  float scale;
-  float error;  // of any row, largest |y - what its bytes say|
-  float norm;   // of any row, largest |what its bytes say|
-};
-// What the sums of tiles must reach, from what bounds must: bars_i is the largest integer that is
-// not above (needed - by_norm norm_i - by_error error_i) / (scale scale_i) + offset, but for
-// rounding in double, and within 2^30 of zero. scale is positive.
-struct SumBar {
-  double needed;
-  double by_norm;
-  double by_error;
-  double scale;
-  double offset;
-};
-void SumBars(const SumBar& bar, std::span<const TileCode> codes, int32_t* bars);
-
-// out_i = a x_i + b y_i + c z_i, all of one length: upper bounds of the scores in boxes.
-void WeightedSum(float a, const float* x, float b, const float* y, float c, const float* z,
-                 std::span<float> out);
-
-// Numbers of the rows of a tile: number j of row r at columns[j * stride + r].
-// The largest |x| of h numbers.
-float LargestMagnitude(const float* columns, size_t stride, size_t h);
-
-// Bytes of h numbers of each row: x / step to the nearest integer + kCodeOffset, for |x| at most
-// 127 step and step at least 2^-120. With rests [kTileRows], 0 to 254 steps, a byte more: no less
-// than rest / step. Bytes that are left are 0. tile [g, kTileRows, 4], 4 g at least h, or h + 1.
-// What that loses, in steps, of the row of which it is most: the squared norm of x / step - code,
-// each number of it within 2^-16, and that of the codes.
-inline constexpr int kCodeOffset = 128;
-struct Quantised {
-  float squared_error;
-  float squared_norm;
-};
-Quantised QuantiseTile(const float* columns, size_t stride, size_t h, const float* rests,
-                       float step, std::span<uint8_t> tile);
 
 }  // namespace tandem::math
