@@ -86,7 +86,7 @@ struct Bundle {
   Users users;
   std::vector<GoldenSample> golden;
   std::unique_ptr<const model::TwoTower> model;
-  std::unique_ptr<const index::ItemIndex> index;  // over items.embeddings
+  std::unique_ptr<const index::ItemIndex> index;  // looks into items.embeddings
   index::AttributeTable attributes{0};            // of items, for filters: item_attributes.h
 
   int64_t dimension() const { return config.dimension; }

@@ -52,9 +52,10 @@ Result<index::EngineChoice> BuildEngine(const Env& env, const IndexEngineOptions
   index::ExactOptions exact;
   exact.metric = metric;
   TANDEM_ASSIGN_OR_RETURN(exact.rows, ParseRows(options.rows));
-  exact.ownership = index::RowOwnership::kBorrowed;
   index::EngineChoice choice;
   if (options.engine == "exact") {
+    // They are there until the file is written. The index that auto measures is as it will be read.
+    exact.ownership = index::RowOwnership::kBorrowed;
     TANDEM_ASSIGN_OR_RETURN(choice.exact, index::ExactIndex::Create(vectors, n, d, exact));
     return choice;
   }

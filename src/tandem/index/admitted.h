@@ -27,7 +27,7 @@ class Admitted {
   const std::span<const uint64_t> words_;
   const double density_;              // of the filter
   size_t word_ = 0;                   // where to go on
-  const size_t room_;                 // items at a time, whole tiles, 64 more than are used
+  const size_t room_;                 // items at a time, whole tiles; used while 64 are left
   std::unique_ptr<int32_t[]> items_;  // [room] ascending
   std::unique_ptr<uint8_t[]> tiles_;  // their sketches; behind the last, anything
   size_t count_ = 0;

@@ -32,8 +32,8 @@ struct EngineChoice {
   }
 };
 
-// rows [n, d], copied. cpu_seconds: the time that this thread has used, from any start. Errors as
-// from Create of the two indexes; their metrics must be the same.
+// rows [n, d]; who keeps them is as exact_options says. cpu_seconds: the time that this thread has
+// used, from any start. Errors as from Create of the two indexes; their metrics must be the same.
 Result<EngineChoice> BuildCheaperEngine(std::span<const float> rows, int64_t n, int64_t d,
                                         const ExactOptions& exact_options,
                                         const IvfOptions& ivf_options,

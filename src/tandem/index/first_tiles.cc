@@ -50,7 +50,7 @@ class FirstTiles {
     }
     const double needed = query_.Needed(scorer_.threshold());
     if (found >= 1) {
-      math::SumBars(codes_.Bars(needed), tile_codes_, bars_.data());
+      math::SumBars(codes_.SumBarFor(needed), tile_codes_, bars_.data());
     } else {
       std::fill(bars_.begin(), bars_.end(), kAll);
     }

@@ -14,7 +14,7 @@
 
 namespace tandem::index {
 
-// Picks items of at least one tile of a set, each named once, in any order; the k best of those
+// Picks items of tiles of a set, each named once, in any order; the k best of those
 // asked for are likely among the `likely_rank` best of them. query.rules_nothing_out() is false;
 // `codes` are the query's for the set.
 void ScanFirstTiles(const TileSet& set, const ScanQuery& query, const QueryCodes& codes,

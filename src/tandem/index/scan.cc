@@ -84,12 +84,13 @@ void Scan::ScanBestTiles() {
   Flush();
 }
 
-// About so many, of the blocks that likely have them.
+// About so many, at most twice that, of the blocks that likely have them.
 std::vector<uint32_t> Scan::BestTiles(size_t wanted) const {
   LargeVector<uint32_t> blocks(block_bounds_.size());
   const size_t most = std::min(wanted / kFirstTilesOfBlock, blocks.size());
   const float least_block = math::LeastOfLargest(block_bounds_, most);
-  blocks.resize(math::IndicesAtLeast(block_bounds_, least_block, blocks.data()));
+  const size_t found = math::IndicesAtLeast(block_bounds_, least_block, blocks.data());
+  blocks.resize(std::min(found, 2 * most));  // of bounds that are alike there are more: any do
   LargeVector<float> bounds(blocks.size() * kBlockTiles);
   std::vector<uint32_t> tiles;
   tiles.reserve(bounds.size());
@@ -103,7 +104,7 @@ std::vector<uint32_t> Scan::BestTiles(size_t wanted) const {
   bounds.resize(tiles.size());
   const float least = math::LeastOfLargest(bounds, std::min(wanted, tiles.size()));
   LargeVector<uint32_t> best(tiles.size());
-  best.resize(math::IndicesAtLeast(bounds, least, best.data()));
+  best.resize(std::min(math::IndicesAtLeast(bounds, least, best.data()), 2 * wanted));
   for (size_t i = 0; i < best.size(); ++i) tiles[i] = tiles[best[i]];
   tiles.resize(best.size());
   return tiles;

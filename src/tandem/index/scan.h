@@ -2,7 +2,6 @@
 // floats. A Scan is for one query and one thread; ScanData may be shared by many.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -63,6 +62,7 @@ class Scan {
   void PickOf(const TileSet& set, const QueryCodes& codes, std::span<const uint32_t> tiles,
               std::span<const int32_t> bars);
 
+  // More than the bound of a scanned block.
   static constexpr double kLeastNeeded = std::numeric_limits<double>::lowest();
 
   const ScanData& data_;
@@ -70,7 +70,7 @@ class Scan {
   ScanQuery query_;
   Scorer scorer_;
   std::optional<QueryCodes> sketch_codes_;  // once those that the filter admits are scanned
-  std::vector<float> block_bounds_;         // [blocks], without q' . m; -infinity: scanned
+  std::vector<float> block_bounds_;         // [blocks], without q' . m; -infinity: all is scanned
   std::vector<uint16_t> scanned_;           // [blocks] a bit a tile: those of ScanBestTiles
   double needed_ = kLeastNeeded;            // what bounds must reach
 };

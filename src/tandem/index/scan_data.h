@@ -17,7 +17,6 @@
 #pragma once
 
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -74,20 +73,20 @@ struct ScanData {
   RowFormat row_format = RowFormat::kFloat;
   size_t n = 0;
   size_t dimension = 0;
-  size_t axes_count = 0;              // h
-  size_t groups = 0;                  // of four codes: h, the norm of the rest, zeros
-  double largest_norm = 0;            // of x' and of x' - m
-  std::span<const float> mean;        // [inner]
-  std::span<const float> axes;        // [h, inner]; empty: the coordinates, and no rest
-  std::span<const uint8_t> tiles;     // [tiles] (math/tiles.h)
-  std::span<const TileCode> codes;    // [tiles]
-  Boxes tile_boxes;                   // of each tile
-  Boxes block_boxes;                  // of each block
-  size_t sketch_groups = 0;           // of four bytes; 0: no sketches
-  std::span<const uint8_t> sketches;  // [n, 4 sketch_groups] axes, then the norm of the rest
-  TileCode sketch_code = {1, 0, 0};   // of all
-  // One of the two, codes in the order of the tiles:
-  RowOrder row_order = RowOrder::kPlaces;
+  size_t axes_count = 0;                   // h
+  size_t groups = 0;                       // of four codes: h, the norm of the rest, zeros
+  double largest_norm = 0;                 // of x' and of x' - m
+  std::span<const float> mean;             // [inner]
+  std::span<const float> axes;             // [h, inner]; empty: the coordinates, and no rest
+  std::span<const uint8_t> tiles;          // [tiles] (math/tiles.h)
+  std::span<const TileCode> codes;         // [tiles]
+  Boxes tile_boxes;                        // of each tile
+  Boxes block_boxes;                       // of each block
+  size_t sketch_groups = 0;                // of four bytes; 0: no sketches
+  std::span<const uint8_t> sketches;       // [n, 4 sketch_groups] axes, then the norm of the rest
+  TileCode sketch_code = {1, 0, 0};        // of all
+  RowOrder row_order = RowOrder::kPlaces;  // of rows; that of row_codes is the tiles'
+  // One of the two:
   std::span<const float> rows;        // [n, dimension]
   std::span<const int8_t> row_codes;  // [n, dimension]
   std::span<const float> row_scales;  // [n] of row_codes

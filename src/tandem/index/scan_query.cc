@@ -58,14 +58,14 @@ double QueryCodes::Lost(const TileCode& code) const {
   return error_ * static_cast<double>(code.norm) + norm_ * static_cast<double>(code.error);
 }
 
-math::SumBar QueryCodes::Bars(double needed) const {
+math::SumBar QueryCodes::SumBarFor(double needed) const {
   return {
       .needed = needed, .by_norm = error_, .by_error = norm_, .scale = scale_, .offset = offset_};
 }
 
 int32_t QueryCodes::Bar(const TileCode& tile, double needed) const {
   int32_t bar = 0;
-  math::SumBars(Bars(needed), std::span(&tile, 1), &bar);
+  math::SumBars(SumBarFor(needed), std::span(&tile, 1), &bar);
   return bar;
 }
 
@@ -133,9 +133,9 @@ void ScanQuery::PrefetchBounds(size_t block) const {
 
 size_t ScanQuery::TilesInReach(size_t begin, size_t count, double needed, uint32_t* tiles,
                                int32_t* bars) const {
-  return math::BoxesInReach(Bounds(data_.tile_boxes, begin), RoundUp(needed), codes_.Bars(needed),
-                            data_.codes.subspan(begin, count), static_cast<uint32_t>(begin), tiles,
-                            bars);
+  return math::BoxesInReach(Bounds(data_.tile_boxes, begin), RoundUp(needed),
+                            codes_.SumBarFor(needed), data_.codes.subspan(begin, count),
+                            static_cast<uint32_t>(begin), tiles, bars);
 }
 
 }  // namespace tandem::index

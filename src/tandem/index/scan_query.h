@@ -19,7 +19,7 @@ class QueryCodes {
 
   std::span<const int8_t> codes() const { return codes_; }
   // What sums of bytes must reach for their items to reach the inner product `needed`.
-  math::SumBar Bars(double needed) const;
+  math::SumBar SumBarFor(double needed) const;
   int32_t Bar(const TileCode& tile, double needed) const;
   // The bound that Bar turns around, as a line over the sums, to compare items of several tiles by;
   // rounded.
@@ -53,6 +53,7 @@ class ScanQuery {
   void BoundBoxes(const Boxes& boxes, std::span<float> bounds) const {
     math::BoundBoxes(Bounds(boxes, 0), bounds);
   }
+  // Of the tiles from `begin` on.
   void BoundTiles(size_t begin, std::span<float> bounds) const {
     math::BoundBoxes(Bounds(data_.tile_boxes, begin), bounds);
   }

@@ -61,6 +61,8 @@ void Scorer::PickRows(const TileSet& set, size_t tile, uint64_t rows) {
 
 void Scorer::PickItem(int32_t item) {
   if (Contains(excluded_, item)) return;
+  // A damaged file may name another item's row, which costs a true score and nothing else: to ask
+  // whose it is would be a wait for the memory.
   const size_t row = data_.RowOf(item);
   if (row < data_.n) Add(row, item);  // else the file is damaged
 }

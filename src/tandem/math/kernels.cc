@@ -101,7 +101,7 @@ float LeastOfLargestKernel(const float* HWY_RESTRICT x, size_t n, size_t k) {
     low = x[i] < low ? x[i] : low;
     high = x[i] > high ? x[i] : high;
   }
-  for (int pass = 0; pass < 16; ++pass) {
+  for (int pass = 0; pass < 32; ++pass) {
     const float middle = low + (high - low) / 2;
     size_t count = 0;
     for (size_t i = 0; i < whole; i += lanes) {
@@ -146,11 +146,12 @@ size_t ListSomeBits(const uint64_t* HWY_RESTRICT words, size_t n, int32_t first,
   constexpr uint64_t kLast = uint64_t{1} << 63;  // a bit for words without any
   size_t listed = 0;
   size_t word = 0;
-  for (; word < n && listed + 64 <= room; ++word, first += 64) {
+  for (; word < n && listed + 64 <= room; ++word) {
+    const int32_t first_of_word = first + static_cast<int32_t>(64 * word);
     uint64_t left = words[word];
     const auto bits = static_cast<size_t>(std::popcount(left));
     const auto put = [&](size_t i) {
-      numbers[listed + i] = first + std::countr_zero(left | kLast);
+      numbers[listed + i] = first_of_word + std::countr_zero(left | kLast);
       left &= left - 1;
     };
     for (size_t i = 0; i < kUnseen; ++i) put(i);

@@ -91,8 +91,8 @@ TEST(Kernels, LeastOfLargestLeavesAtLeastKAndFewMore) {
         const auto count = static_cast<size_t>(
             std::count_if(x.begin(), x.end(), [least](float value) { return value >= least; }));
         EXPECT_GE(count, k);
-        // 16 halvings of a range of at most 8 leave 2^-13, where numbers are 1/20 apart or more
-        // at the ends and 2.5 / n in the middle: few share what is left.
+        // 32 halvings leave nothing of a range of at most 8 where numbers are 1/20 apart or more at
+        // the ends and 2.5 / n in the middle.
         EXPECT_LE(count, k + k / 8 + 1) << n;
       }
     }
@@ -102,6 +102,12 @@ TEST(Kernels, LeastOfLargestLeavesAtLeastKAndFewMore) {
     one_above[20] = 5;
     EXPECT_GT(LeastOfLargest(one_above, 1), -1);
     EXPECT_EQ(LeastOfLargest(one_above, 2), -1);
+    // One far above the others, which are told apart all the same: 1,000,000 / 2^32 < 1 / 1,000.
+    std::vector<float> far(50);
+    for (size_t i = 0; i < far.size(); ++i) far[i] = static_cast<float>(i) / 1000;
+    far[20] = 1e6F;
+    const float fifth = LeastOfLargest(far, 5);
+    EXPECT_EQ(std::count_if(far.begin(), far.end(), [&](float x) { return x >= fifth; }), 5);
   });
 }
 

@@ -93,7 +93,7 @@ size_t BoxesInReachKernel(const BoxBounds& bounds, float least, const SumBar& ba
     count += more;
   }
   for (; i < n; ++i) {
-    if (OneBound(bounds, i) < least) continue;
+    if (!(OneBound(bounds, i) >= least)) continue;  // not a number is none
     which[count] = first + static_cast<uint32_t>(i);
     bars[count++] = OneSumBar(bar, codes[i]);
   }

@@ -13,6 +13,7 @@
 namespace tandem::math {
 namespace {
 
+// (100 - 2 * 3 - 4 * i) / (0.5 * 0.25) + 7 = 759 - 32 i.
 TEST(TileBounds, SumBarsIsTheLargestIntegerBelowWhatBoundsMustReach) {
   OnEveryTarget([] {
     const SumBar bar = {.needed = 100, .by_norm = 2, .by_error = 4, .scale = 0.5, .offset = 7};

@@ -1,7 +1,6 @@
 #include "tandem/math/tiles.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
 

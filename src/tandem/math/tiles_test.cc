@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -173,7 +172,6 @@ TEST(Tiles, LargestOfLinesGroupsTiles) {
   });
 }
 
-// (100 - 2 * 3 - 4 * i) / (0.5 * 0.25) + 7 = 759 - 32 i.
 TEST(Tiles, GatherTilesPutsRowsSideBySide) {
   OnEveryTarget([] {
     Rng rng(12);
