@@ -90,11 +90,9 @@ class Builder {
 
   ScanData Build() {
     if (data_.metric() == Metric::kL2) ChooseCentre();
-    for (size_t i = 0; i < data_.n; ++i) {
-      data_.largest_norm = std::max(data_.largest_norm, InnerNorm(Row(i)));
-    }
     ChooseAxes();
     Project();
+    if (!(data_.largest_norm <= kLargestNorm)) WithoutAxes();
     Order();
     EncodeBlocks();
     data_.mean = storage_->mean;
@@ -123,13 +121,16 @@ class Builder {
     storage_->centre = std::move(found.centre);
     data_.space.centre = storage_->centre;
     data_.space.height = found.height;
-    inner_row_.resize(data_.inner());
   }
 
-  double InnerNorm(std::span<const float> row) {
-    if (data_.metric() != Metric::kL2) return std::sqrt(SquaredNorm(row));
-    data_.space.CopyRow(row, inner_row_);
-    return std::sqrt(SquaredNorm(inner_row_));
+  // Of rows whose products may overflow: no bound is good for anything.
+  void WithoutAxes() {
+    data_.axes_count = data_.inner();
+    data_.groups = (data_.inner() + kGroup - 1) / kGroup;
+    data_.sketch_groups = 0;
+    storage_->mean.assign(data_.inner(), 0);
+    storage_->axes.clear();
+    Project();
   }
 
   void ChooseAxes() {
@@ -138,8 +139,11 @@ class Builder {
     data_.axes_count = inner;
     data_.groups = (inner + kGroup - 1) / kGroup;
     if (data_.n < kLeastRows || inner < kLeastDimension || inner > kMostDimension) return;
-    if (data_.largest_norm > kLargestNorm) return;
     const RowSample sample = SampleRows();
+    for (size_t i = 0; i < sample.count; ++i) {
+      const auto row = std::span(sample.rows).subspan(i * inner, inner);
+      if (std::sqrt(SquaredNorm(row)) > kLargestNorm) return;
+    }
     PrincipalAxes found =
         FindPrincipalAxes(sample.rows, sample.count, inner, std::min(inner, kMostAxes));
     size_t groups = 1;
@@ -174,9 +178,10 @@ class Builder {
     return sample;
   }
 
-  // The points of the tree, and how far sketches must reach.
+  // The points of the tree, how far sketches must reach, and the largest norm.
   void Project() {
     points_.resize(data_.n);
+    double largest_square = 0;
     ProjectedRows block = EmptyBlock();
     std::vector<float> rests(kBlockRows);
     for (size_t begin = 0; begin < data_.n; begin += kBlockRows) {
@@ -184,7 +189,7 @@ class Builder {
       for (size_t i = 0; i < count; ++i) block.Set(i, Row(begin + i));
       block.Project(count);
       for (const double square : block.squares()) {
-        data_.largest_norm = std::max(data_.largest_norm, std::sqrt(square));
+        if (square > largest_square || std::isnan(square)) largest_square = square;
       }
       const bool has_two = data_.axes_count > 1;
       block.Rests(has_two ? 2 : 1, rests);
@@ -195,6 +200,8 @@ class Builder {
       }
       if (data_.sketch_groups > 0) Reach(block, count, rests);
     }
+    // Of x' - m, and of x' at most so much more.
+    data_.largest_norm = std::sqrt(largest_square) + std::sqrt(SquaredNorm(storage_->mean));
   }
 
   void Reach(const ProjectedRows& block, size_t count, std::span<float> rests) {
@@ -318,8 +325,7 @@ class Builder {
   std::span<const float> rows_;
   std::shared_ptr<Storage> storage_;
   ScanData data_;
-  std::vector<float> inner_row_;  // [inner] of kL2
-  std::vector<float> rests_;      // [kBlockRows] norms of what the axes leave of a block's rows
+  std::vector<float> rests_;  // [kBlockRows] norms of what the axes leave of a block's rows
   LargeVector<Point> points_;
   float largest_sketched_ = 0;  // part of any row along the axes of the sketches
   float largest_rest_ = 0;      // norm of what those leave
