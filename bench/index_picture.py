@@ -140,12 +140,19 @@ class Panel:
         return parts + [marker(x, y, peer, 5 if peer.startswith("tandem") else 4.2) for (x, y), row in zip(points, rows)
                         if self.shows(row)]
 
+    def _points_at(self, right, middle, width=180, height=24):
+        """How many points a label would cover, and many where it would leave the plot."""
+        if not self.top + height <= middle <= self.top + PLOT_HEIGHT - height:
+            return len(self.rows)
+        spots = ((self.x(row["recall"]), self.y(row["us_cpu"])) for row in self.rows if self.shows(row))
+        return sum(right - width <= x < right - 6 and abs(middle - y) <= height / 2 + 4 for x, y in spots)
+
     def _label_exact(self):
         for row in self.rows:
             if row["peer"] == "tandem-exact":
                 x, y = self.x(row["recall"]), self.y(row["us_cpu"])
                 words = f"Tandem, exact: {row['us_cpu']:.3g} µs"
-                down = 22 if y < self.top + PLOT_HEIGHT - 40 else -16
+                down = min((22, -16), key=lambda shift: self._points_at(x, y + shift))
                 halo = ' font-weight="bold" stroke="#fff" stroke-width="4" paint-order="stroke"'
                 return [text(x + 6, y + down, words, 12, "end", halo)]
         return []
