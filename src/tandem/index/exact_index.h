@@ -35,8 +35,8 @@ struct ExactOptions {
   // kInt8: about a third of the memory; searches are exact over rows that are rounded to bytes, so
   // is_exact() is false.
   RowFormat rows = RowFormat::kFloat;
-  // kBorrowed: a third of the memory, and half the time to build, where rows are there anyway. What
-  // has to be changed is copied all the same: rows of kCosine, and rows as kInt8.
+  // kBorrowed: a third of the memory, where rows are there anyway. What has to be changed is copied
+  // all the same: rows of kCosine, and rows as kInt8.
   RowOwnership ownership = RowOwnership::kCopied;
 };
 
